@@ -1,1 +1,42 @@
-//! Under construction.
+//! What an XOS model is, and every way to reach one.
+//!
+//! A *model* is a Rust struct with `#[derive(XosModel)]`. Its [`ModelDef`] says what the core must know of it; a
+//! [`Schema`] is a set of models that fit together. Objects travel as [`Record`]s, laid out by the caller's
+//! [`Shape`], through one trait: [`ModelAccessor`]. The embedded core and the client of a remote core implement it,
+//! and [`ModelClient`] gives the typed view on it.
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod accessor;
+mod client;
+mod error;
+mod field;
+mod link;
+mod model;
+pub mod models;
+mod objects;
+mod origin;
+mod query;
+mod record;
+mod schema;
+pub mod tosca;
+mod value;
+
+#[doc(hidden)]
+pub mod __private;
+
+pub use accessor::{
+    Abilities, Caller, Change, Cleanup, Cursor, Feed, FieldPos, Found, Guard, LoadModels, LoadState, ModelAccessor,
+    ModelsStatus, Onboard, Onboarded, Op, Page, Target, Term, Touch, Version, Why, Write, Written,
+};
+pub use client::{Changed, Deleted, ModelClient, changed_fields};
+pub use error::{Error, ErrorKind, FieldFault, Result, closest};
+pub use field::{Choice, LinkType, Optional, Condition, ConvertFault, Field, FieldType, RecordReader};
+pub use link::{Link, Links};
+pub use model::{ValidatorDef, ChoiceDef, DefaultValue, FieldDef, FieldName, Kind, LinkDef, Model, ModelDef, ModelName, Names, Presence, IsA};
+pub use objects::Objects;
+pub use origin::Origin;
+pub use query::{Cond, Operator, Query, QueryKind};
+pub use record::{Record, Revision, Shape, ShapeField};
+pub use schema::{FieldInfo, ModelId, ModelInfo, ObjectKey, ReverseLink, Schema, SchemaFault};
+pub use value::{ObjectId, Timestamp, Value};
+pub use xos_sync_derive::{XosChoice, XosModel};

@@ -1,0 +1,437 @@
+//! The types a field can have, and typed names of fields for queries.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use crate::link::{Link, Links};
+use crate::model::{FieldName, IsA, Kind, Model};
+use crate::query::{Cond, Operator};
+use crate::value::{ObjectId, Timestamp, Value};
+
+pub use crate::query::Condition;
+
+/// A value that its field cannot hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConvertFault {
+    /// What the field's type expects.
+    pub expected: Cow<'static, str>,
+    /// What was found.
+    pub found: String,
+    /// The position in the shape, filled in by the reader.
+    pub at: usize,
+}
+
+impl ConvertFault {
+    /// A fault of this kind of expectation.
+    #[doc(hidden)]
+    pub fn new(expected: &'static str, found: &Value) -> Self {
+        ConvertFault { expected: expected.into(), found: found.kind_name().to_owned(), at: 0 }
+    }
+}
+
+impl fmt::Display for ConvertFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, found {}", self.expected, self.found)
+    }
+}
+
+/// A type that a field of a model can have.
+///
+/// | Rust | xproto |
+/// |---|---|
+/// | `String` | required string |
+/// | `i32`, `u32`, `bool`, `f32` | required int32, uint32, bool, float |
+/// | [`Timestamp`] | required string, `content_type = "date"` |
+/// | an enum with `#[derive(XosChoice)]` | required string, `choices` |
+/// | [`Link<M>`] | required manytoone |
+/// | [`Links<M>`] | optional manytomany |
+/// | `Option<T>` of these | optional |
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the type of a model's field",
+    label = "not a type that XOS has",
+    note = "use String, i32, u32, bool, f32, Timestamp, Link<M>, Links<M>, an enum with #[derive(XosChoice)], or an Option of one of them",
+    note = "64-bit numbers do not exist on XOS's wire: int32, uint32 and float are all there is"
+)]
+pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
+    /// What the field holds.
+    const KIND: Kind;
+    /// Whether the field may have no value.
+    const OPTIONAL: bool = false;
+    /// Where a link leads.
+    const LINK: Option<&'static str> = None;
+    /// The values it may have, with their labels; empty for all.
+    const CHOICES: &'static [(&'static str, &'static str)] = &[];
+    /// What a query compares the field with.
+    type Query: Into<Value>;
+
+    /// What a field without default starts with.
+    fn empty() -> Self;
+    /// As a value.
+    fn to_value(&self) -> Value;
+    /// From a value.
+    ///
+    /// # Errors
+    ///
+    /// The value is of another kind, or too large.
+    fn from_value(value: &Value) -> Result<Self, ConvertFault>;
+    /// The text that a person would call the object by, when this is its name.
+    #[doc(hidden)]
+    fn as_name(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// An enum with `#[derive(XosChoice)]`: a text field that may have certain values only.
+pub trait Choice: FieldType {}
+
+/// Types that may stand in an `Option`. `Option<Option<T>>` and `Option<Links<M>>` mean nothing.
+#[diagnostic::on_unimplemented(
+    message = "`Option<{Self}>` cannot be the type of a model's field",
+    label = "has no optional form",
+    note = "a many-to-many list is empty rather than absent: use Links<M> without Option"
+)]
+pub trait Optional: FieldType {}
+
+macro_rules! scalar {
+    ($type:ty, $kind:ident, $query:ty, $empty:expr, |$this:ident| $to:expr, |$value:ident| $from:expr) => {
+        impl FieldType for $type {
+            const KIND: Kind = Kind::$kind;
+            type Query = $query;
+            fn empty() -> Self {
+                $empty
+            }
+            fn to_value(&self) -> Value {
+                let $this = self;
+                $to
+            }
+            fn from_value($value: &Value) -> Result<Self, ConvertFault> {
+                $from.ok_or_else(|| ConvertFault::new(Kind::$kind.describe(), $value))
+            }
+        }
+        impl Optional for $type {}
+    };
+}
+
+/// The core leaves a field out of an answer when it is NULL. Where the field is required, that is its empty value.
+fn or_empty<T>(value: &Value, empty: T, found: Option<T>) -> Option<T> {
+    if value.is_null() { Some(empty) } else { found }
+}
+
+impl FieldType for String {
+    const KIND: Kind = Kind::Text;
+    type Query = String;
+    fn empty() -> Self {
+        String::new()
+    }
+    fn to_value(&self) -> Value {
+        Value::Text(self.clone())
+    }
+    fn from_value(value: &Value) -> Result<Self, ConvertFault> {
+        or_empty(value, String::new(), value.as_text().map(str::to_owned))
+            .ok_or_else(|| ConvertFault::new(Kind::Text.describe(), value))
+    }
+    fn as_name(&self) -> Option<&str> {
+        (!self.is_empty()).then_some(self)
+    }
+}
+impl Optional for String {}
+
+scalar!(i32, Int32, i32, 0, |this| Value::Int(i64::from(*this)), |value| or_empty(
+    value,
+    0,
+    value.as_int().and_then(|int| i32::try_from(int).ok())
+));
+scalar!(u32, UInt32, u32, 0, |this| Value::Int(i64::from(*this)), |value| or_empty(
+    value,
+    0,
+    value.as_int().and_then(|int| u32::try_from(int).ok())
+));
+scalar!(bool, Bool, bool, false, |this| Value::Bool(*this), |value| or_empty(value, false, value.as_bool()));
+scalar!(f32, Float, f32, 0.0, |this| Value::Float(*this), |value| match value {
+    Value::Null => Some(0.0),
+    Value::Float(float) => Some(*float),
+    Value::Int(int) => Some(*int as f32),
+    _ => None,
+});
+scalar!(Timestamp, Date, Timestamp, Timestamp::UNSET, |this| if this.is_set() {
+    Value::Time(*this)
+} else {
+    Value::Null
+}, |value| or_empty(value, Timestamp::UNSET, value.as_time()));
+
+impl FieldType for ObjectId {
+    const KIND: Kind = Kind::Int32;
+    type Query = ObjectId;
+    fn empty() -> Self {
+        ObjectId::UNSET
+    }
+    fn to_value(&self) -> Value {
+        Value::Int(i64::from(self.get()))
+    }
+    fn from_value(value: &Value) -> Result<Self, ConvertFault> {
+        i32::from_value(value).map(ObjectId::new)
+    }
+}
+
+impl<M: Model> FieldType for Link<M> {
+    const KIND: Kind = Kind::Link;
+    const LINK: Option<&'static str> = Some(M::MODEL_NAME);
+    type Query = ObjectId;
+    fn empty() -> Self {
+        Link::unset()
+    }
+    fn to_value(&self) -> Value {
+        if self.is_set() { Value::Link(self.id()) } else { Value::Null }
+    }
+    fn from_value(value: &Value) -> Result<Self, ConvertFault> {
+        match value {
+            Value::Null => Ok(Link::unset()),
+            Value::Link(id) => Ok(Link::to(*id)),
+            _ => Err(ConvertFault::new(Kind::Link.describe(), value)),
+        }
+    }
+}
+impl<M: Model> Optional for Link<M> {}
+
+impl<M: Model> FieldType for Links<M> {
+    const KIND: Kind = Kind::Links;
+    const OPTIONAL: bool = true;
+    const LINK: Option<&'static str> = Some(M::MODEL_NAME);
+    type Query = ObjectId;
+    fn empty() -> Self {
+        Links::new()
+    }
+    fn to_value(&self) -> Value {
+        Value::Links(self.ids().to_vec())
+    }
+    fn from_value(value: &Value) -> Result<Self, ConvertFault> {
+        match value {
+            Value::Null => Ok(Links::new()),
+            Value::Links(ids) => Ok(ids.iter().copied().collect()),
+            _ => Err(ConvertFault::new(Kind::Links.describe(), value)),
+        }
+    }
+}
+
+impl<T: Optional> FieldType for Option<T> {
+    const KIND: Kind = T::KIND;
+    const OPTIONAL: bool = true;
+    const LINK: Option<&'static str> = T::LINK;
+    const CHOICES: &'static [(&'static str, &'static str)] = T::CHOICES;
+    type Query = T::Query;
+    fn empty() -> Self {
+        None
+    }
+    fn to_value(&self) -> Value {
+        self.as_ref().map_or(Value::Null, T::to_value)
+    }
+    fn from_value(value: &Value) -> Result<Self, ConvertFault> {
+        if value.is_null() { Ok(None) } else { T::from_value(value).map(Some) }
+    }
+    fn as_name(&self) -> Option<&str> {
+        self.as_ref().and_then(T::as_name)
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Value::Text(text)
+    }
+}
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Value::Text(text.to_owned())
+    }
+}
+impl From<i32> for Value {
+    fn from(int: i32) -> Self {
+        Value::Int(i64::from(int))
+    }
+}
+impl From<u32> for Value {
+    fn from(int: u32) -> Self {
+        Value::Int(i64::from(int))
+    }
+}
+impl From<bool> for Value {
+    fn from(bool: bool) -> Self {
+        Value::Bool(bool)
+    }
+}
+impl From<f32> for Value {
+    fn from(float: f32) -> Self {
+        Value::Float(float)
+    }
+}
+impl From<Timestamp> for Value {
+    fn from(time: Timestamp) -> Self {
+        Value::Time(time)
+    }
+}
+impl From<ObjectId> for Value {
+    fn from(id: ObjectId) -> Self {
+        Value::Link(id)
+    }
+}
+
+/// Gives the values of a record one after the other, for `read_values`.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct RecordReader<'a> {
+    values: &'a [Value],
+    at: usize,
+}
+
+impl<'a> RecordReader<'a> {
+    pub(crate) fn new(values: &'a [Value]) -> Self {
+        RecordReader { values, at: 0 }
+    }
+
+    /// The next value as a `T`.
+    ///
+    /// # Errors
+    ///
+    /// It is none.
+    pub fn next<T: FieldType>(&mut self) -> Result<T, ConvertFault> {
+        let at = self.at;
+        self.at += 1;
+        let value = self.values.get(at).unwrap_or(&Value::Null);
+        T::from_value(value).map_err(|fault| ConvertFault { at, ..fault })
+    }
+}
+
+/// A field of model `M` with type `T`: the typed constants that the derive makes, such as `Slice::NAME`.
+///
+/// # Examples
+///
+/// ```
+/// use xos_model_client::{Query, models::Slice};
+///
+/// let one = Slice::NAME.eq("mysite_demo1");
+/// let others = Slice::NAME.eq("mysite_demo1").not();
+/// let by_site = Slice::SITE.eq(3);
+/// # let _ = (one, others, by_site);
+/// ```
+pub struct Field<M, T> {
+    name: FieldName,
+    types: PhantomData<fn() -> (M, T)>,
+}
+
+impl<M, T> Field<M, T> {
+    /// The field with this name.
+    #[doc(hidden)]
+    pub const fn new(name: &'static str) -> Self {
+        Field { name: Cow::Borrowed(name), types: PhantomData }
+    }
+
+    /// The name in the core; a path has `__` between its names.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl<M: Model, T: FieldType> Field<M, T> {
+    fn compare(self, operator: Operator, value: Value) -> Cond<M> {
+        Cond::new(Condition { field: self.name, operator, value, invert: false })
+    }
+
+    /// The field has this value. A link is compared with an id or another link; a many-to-many list with one of its
+    /// members.
+    pub fn eq(self, value: impl Into<T::Query>) -> Cond<M> {
+        self.compare(Operator::Equal, value.into().into())
+    }
+
+    /// The field is greater.
+    pub fn gt(self, value: impl Into<T::Query>) -> Cond<M> {
+        self.compare(Operator::GreaterThan, value.into().into())
+    }
+
+    /// The field is greater or equal.
+    pub fn ge(self, value: impl Into<T::Query>) -> Cond<M> {
+        self.compare(Operator::GreaterThanOrEqual, value.into().into())
+    }
+
+    /// The field is less.
+    pub fn lt(self, value: impl Into<T::Query>) -> Cond<M> {
+        self.compare(Operator::LessThan, value.into().into())
+    }
+
+    /// The field is less or equal.
+    pub fn le(self, value: impl Into<T::Query>) -> Cond<M> {
+        self.compare(Operator::LessThanOrEqual, value.into().into())
+    }
+}
+
+impl<M: Model, T: FieldType<Query = String>> Field<M, T> {
+    /// The text is this one but for upper and lower case.
+    pub fn iexact(self, text: impl Into<String>) -> Cond<M> {
+        self.compare(Operator::IExact, Value::Text(text.into()))
+    }
+
+    /// The text has this part.
+    pub fn contains(self, part: impl Into<String>) -> Cond<M> {
+        self.compare(Operator::Contains, Value::Text(part.into()))
+    }
+
+    /// The text has this part but for upper and lower case.
+    pub fn icontains(self, part: impl Into<String>) -> Cond<M> {
+        self.compare(Operator::IContains, Value::Text(part.into()))
+    }
+
+    /// The regular expression matches somewhere in the text.
+    pub fn regex(self, pattern: impl Into<String>) -> Cond<M> {
+        self.compare(Operator::Regex, Value::Text(pattern.into()))
+    }
+
+    /// The regular expression matches somewhere in the text, upper and lower case taken as equal.
+    pub fn iregex(self, pattern: impl Into<String>) -> Cond<M> {
+        self.compare(Operator::IRegex, Value::Text(pattern.into()))
+    }
+}
+
+impl<M: Model, T: LinkType> Field<M, T> {
+    /// A field of the object that this link leads to.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use xos_model_client::models::{Service, ServiceInstance};
+    ///
+    /// let hellos = ServiceInstance::OWNER.to(Service::NAME).eq("HelloWorld");
+    /// # let _ = hellos;
+    /// ```
+    pub fn to<B, U>(self, field: Field<B, U>) -> Field<M, U>
+    where
+        T::Target: IsA<B>,
+    {
+        Field { name: Cow::Owned(format!("{}__{}", self.name, field.name)), types: PhantomData }
+    }
+}
+
+/// A link, required or optional.
+pub trait LinkType: FieldType {
+    /// The model it leads to.
+    type Target: Model;
+}
+impl<M: Model> LinkType for Link<M> {
+    type Target = M;
+}
+impl<M: Model> LinkType for Option<Link<M>> {
+    type Target = M;
+}
+impl<M: Model> LinkType for Links<M> {
+    type Target = M;
+}
+
+impl<M, T> Clone for Field<M, T> {
+    fn clone(&self) -> Self {
+        Field { name: self.name.clone(), types: PhantomData }
+    }
+}
+
+impl<M, T> fmt::Debug for Field<M, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}

@@ -1,0 +1,1 @@
+//! Recipes: the subset of TOSCA that XOS reads.
