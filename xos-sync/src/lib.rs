@@ -2,3 +2,5 @@
 
 pub mod args;
 pub mod config;
+#[doc(hidden)]
+pub mod engine;

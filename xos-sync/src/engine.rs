@@ -1,0 +1,21 @@
+//! The engine: what has to be done, in which order, and when.
+//!
+//! A pure state machine. [`Engine::step`] takes an [`Event`] and the time, and appends the [`Action`]s that
+//! follow. No I/O, no clock, no randomness: the shell around it has those.
+
+mod action;
+mod config;
+mod event;
+mod explain;
+mod machine;
+mod types;
+
+pub use action::{Action, Cancel, Note, Part, Store};
+pub use config::{Config, Limit, Model};
+pub use event::{Complete, Event, Outcome, Scope, StoreFault};
+pub use explain::{Explanation, Hold, State};
+pub use machine::{Counts, Engine};
+pub use types::{
+    Due, Fact, FailureKind, Lane, ModelId, Moment, ObjectKey, ReadId, Retry, Run, Term, TextHash, Verb,
+    Version, Why,
+};
