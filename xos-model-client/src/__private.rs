@@ -1,53 +1,42 @@
 //! What the code that the derives write needs; no promise of stability.
 
+use std::fmt;
+
 use crate::error::{ErrorKind, Result};
-use crate::field::RecordReader;
-use crate::model::{Model, Names};
-use crate::origin::Origin;
 use crate::record::Record;
 
-pub use crate::model::{ConstDefault, ValidatorDef, default_of};
+pub use crate::field::{Choice, ConvertFault, Field, FieldType, Optional, RecordReader};
+pub use crate::model::{
+    ChoiceDef, ConstDefault, FieldDef, FieldName, IsA, Kind, Model, ModelDef, Names, ValidatorDef,
+};
+pub use crate::models::XosBase;
+pub use crate::origin::Origin;
 pub use crate::record::{Shape, ShapeField};
+pub use crate::spec::{FieldSpec, Need, TypeInfo, collect_needs, count_needs};
+pub use crate::value::{ObjectId, Value};
 pub use std::borrow::Cow;
 pub use std::sync::{Arc, LazyLock};
 
-/// A field of a model must not hide an inherited one: through `Deref` the inner one could not be reached any more.
-///
-/// # Panics
-///
-/// At compile time, when a name is in both.
-#[allow(clippy::panic)]
-pub const fn no_shadowing(base: &Names, own: &[&str]) {
-    let mut level = Some(base);
-    while let Some(names) = level {
-        let mut at = 0;
-        while at < names.own.len() {
-            let mut mine = 0;
-            while mine < own.len() {
-                assert!(
-                    !same(names.own[at].as_bytes(), own[mine].as_bytes()),
-                    "a field of this model has the name of an inherited field; give it another name"
-                );
-                mine += 1;
-            }
-            at += 1;
-        }
-        level = names.base;
-    }
+/// Rules that only types can decide.
+pub mod rules {
+    pub use crate::rules::*;
 }
 
-const fn same(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() {
-        return false;
+/// One value of an enum of choices.
+pub const fn choice(value: &'static str, label: &'static str) -> ChoiceDef {
+    ChoiceDef { value: Some(Cow::Borrowed(value)), label: Cow::Borrowed(label) }
+}
+
+/// The name of an object, or its model and id.
+///
+/// # Errors
+///
+/// Those of the formatter.
+pub fn display<M: Model>(object: &M, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match object.display_name() {
+        Some(name) => f.write_str(name),
+        None => write!(f, "{}-{}", M::MODEL_NAME, object.id()),
     }
-    let mut at = 0;
-    while at < one.len() {
-        if one[at] != other[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
 }
 
 /// The shape of a model's struct: the fields of its chain, from the root down.

@@ -5,8 +5,9 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use crate::link::{Link, Links};
-use crate::model::{FieldName, IsA, Kind, Model};
+use crate::model::{ChoiceDef, ConstDefault, FieldName, IsA, Kind, Model};
 use crate::query::{Cond, Operator};
+use crate::spec::{Need, TypeInfo};
 use crate::value::{ObjectId, Timestamp, Value};
 
 pub use crate::query::Condition;
@@ -60,8 +61,23 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     const OPTIONAL: bool = false;
     /// Where a link leads.
     const LINK: Option<&'static str> = None;
-    /// The values it may have, with their labels; empty for all.
-    const CHOICES: &'static [(&'static str, &'static str)] = &[];
+    /// The model that a link leads to.
+    #[doc(hidden)]
+    const TARGET: Option<Need> = None;
+    /// The values it may have; empty for all.
+    const CHOICES: &'static [ChoiceDef] = &[];
+    /// The values that an `Option` of it may have.
+    #[doc(hidden)]
+    const CHOICES_OR_NONE: &'static [ChoiceDef] = Self::CHOICES;
+    /// All of this in one.
+    #[doc(hidden)]
+    const INFO: TypeInfo = TypeInfo {
+        kind: Self::KIND,
+        optional: Self::OPTIONAL,
+        link: Self::LINK,
+        target: Self::TARGET,
+        choices: Self::CHOICES,
+    };
     /// What a query compares the field with.
     type Query: Into<Value>;
 
@@ -75,6 +91,23 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     ///
     /// The value is of another kind, or too large.
     fn from_value(value: &Value) -> Result<Self, ConvertFault>;
+    /// What a new object has in a field with this default.
+    #[doc(hidden)]
+    fn from_default(default: ConstDefault) -> Self {
+        let value = match default {
+            ConstDefault::Null | ConstDefault::Now | ConstDefault::First => return Self::empty(),
+            ConstDefault::Text(text) => Value::Text(text.to_owned()),
+            ConstDefault::Int(int) => Value::Int(int),
+            ConstDefault::Bool(bool) => Value::Bool(bool),
+            ConstDefault::Float(float) => Value::Float(float),
+        };
+        Self::from_value(&value).unwrap_or_else(|_| Self::empty())
+    }
+    /// The next value of a record.
+    #[doc(hidden)]
+    fn read(reader: &mut RecordReader<'_>) -> Result<Self, ConvertFault> {
+        reader.next()
+    }
     /// The text that a person would call the object by, when this is its name.
     #[doc(hidden)]
     fn as_name(&self) -> Option<&str> {
@@ -83,7 +116,12 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
 }
 
 /// An enum with `#[derive(XosChoice)]`: a text field that may have certain values only.
-pub trait Choice: FieldType {}
+pub trait Choice: FieldType {
+    /// What is stored, such as `control`.
+    fn as_str(&self) -> &str;
+    /// What people see, such as `Control Plane`.
+    fn label(&self) -> &str;
+}
 
 /// Types that may stand in an `Option`. `Option<Option<T>>` and `Option<Links<M>>` mean nothing.
 #[diagnostic::on_unimplemented(
@@ -177,6 +215,7 @@ impl FieldType for ObjectId {
 impl<M: Model> FieldType for Link<M> {
     const KIND: Kind = Kind::Link;
     const LINK: Option<&'static str> = Some(M::MODEL_NAME);
+    const TARGET: Option<Need> = Some(M::def);
     type Query = ObjectId;
     fn empty() -> Self {
         Link::unset()
@@ -198,6 +237,7 @@ impl<M: Model> FieldType for Links<M> {
     const KIND: Kind = Kind::Links;
     const OPTIONAL: bool = true;
     const LINK: Option<&'static str> = Some(M::MODEL_NAME);
+    const TARGET: Option<Need> = Some(M::def);
     type Query = ObjectId;
     fn empty() -> Self {
         Links::new()
@@ -218,7 +258,8 @@ impl<T: Optional> FieldType for Option<T> {
     const KIND: Kind = T::KIND;
     const OPTIONAL: bool = true;
     const LINK: Option<&'static str> = T::LINK;
-    const CHOICES: &'static [(&'static str, &'static str)] = T::CHOICES;
+    const TARGET: Option<Need> = T::TARGET;
+    const CHOICES: &'static [ChoiceDef] = T::CHOICES_OR_NONE;
     type Query = T::Query;
     fn empty() -> Self {
         None

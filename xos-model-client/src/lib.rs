@@ -17,7 +17,9 @@ mod objects;
 mod origin;
 mod query;
 mod record;
+mod rules;
 mod schema;
+mod spec;
 pub mod tosca;
 mod value;
 
@@ -31,7 +33,7 @@ pub use accessor::{
 pub use client::{Changed, Deleted, ModelClient, changed_fields};
 pub use error::{Error, ErrorKind, FieldFault, Result, closest};
 pub use field::{Choice, LinkType, Optional, Condition, ConvertFault, Field, FieldType, RecordReader};
-pub use link::{Link, Links};
+pub use link::{LeadsTo, Link, Links};
 pub use model::{ValidatorDef, ChoiceDef, DefaultValue, FieldDef, FieldName, Kind, LinkDef, Model, ModelDef, ModelName, Names, Presence, IsA};
 pub use objects::Objects;
 pub use origin::Origin;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::field::{ConvertFault, FieldType, RecordReader};
+use crate::field::{ConvertFault, RecordReader};
 use crate::origin::Origin;
 use crate::record::{Record, Shape};
 use crate::value::{ObjectId, Value};
@@ -80,7 +80,7 @@ pub enum Presence {
     Optional,
 }
 
-/// What a field has when nobody gave it a value.
+/// What `default = ..` says, in a form that is known at compile time.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub enum ConstDefault {
     /// A text.
@@ -91,6 +91,12 @@ pub enum ConstDefault {
     Bool(bool),
     /// A float.
     Float(f32),
+    /// Explicitly nothing.
+    Null,
+    /// The time of the save.
+    Now,
+    /// The first live object that a link could lead to.
+    First,
 }
 
 /// What a field has when nobody gave it a value.
@@ -294,8 +300,10 @@ impl PartialEq for ModelDef {
 /// The names of a model's fields and of its bases', for checks at compile time.
 #[derive(Copy, Clone, Debug)]
 pub struct Names {
-    /// Its own.
+    /// Its own, as the core writes them.
     pub own: &'static [&'static str],
+    /// Its own, as Rust writes them.
+    pub idents: &'static [&'static str],
     /// Those of its base.
     pub base: Option<&'static Names>,
 }
@@ -362,16 +370,3 @@ pub trait Model: Clone + Default + fmt::Debug + Send + Sync + 'static {
     label = "has no field or link of `{B}`"
 )]
 pub trait IsA<B: ?Sized> {}
-
-/// The default of a field of type `T`: what the schema says, else the empty value of its type.
-#[doc(hidden)]
-pub fn default_of<T: FieldType>(default: Option<ConstDefault>) -> T {
-    let value = match default {
-        None => return T::empty(),
-        Some(ConstDefault::Text(text)) => Value::Text(text.to_owned()),
-        Some(ConstDefault::Int(int)) => Value::Int(int),
-        Some(ConstDefault::Bool(bool)) => Value::Bool(bool),
-        Some(ConstDefault::Float(float)) => Value::Float(float),
-    };
-    T::from_value(&value).unwrap_or_else(|_| T::empty())
-}
