@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::config::LogLevel;
+use crate::config::{Config, ConfigError, Environment, LogLevel, load};
 
 // The comment of a flattened struct would become the author's `about`: hence no doc comment for clap to find.
 #[allow(missing_docs, reason = "documented by the attribute below, which clap does not read")]
@@ -25,4 +25,105 @@ pub struct Args {
     /// Least important lines to log
     #[arg(long, value_name = "LEVEL", value_enum)]
     pub log_level: Option<LogLevel>,
+}
+
+impl Args {
+    /// Reads the files and environment variables these flags lead to.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong in a file or variable, with its place; the program should end with
+    /// [`EXIT_CONFIG`](crate::config::EXIT_CONFIG).
+    pub fn into_config(self) -> Result<Config, ConfigError> {
+        self.into_config_with(&Environment::process())
+    }
+
+    /// [`into_config`](Args::into_config) with the environment given.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong in a file or variable, with its place.
+    pub fn into_config_with(self, environment: &Environment) -> Result<Config, ConfigError> {
+        load::load(&self, environment)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::{CommandFactory as _, Parser as _};
+
+    use super::*;
+    use crate::config::{AccessorKind, CoreChoice, LogTarget};
+
+    /// An author's own command line.
+    #[derive(clap::Parser)]
+    #[command(name = "greeter", version = "7.7")]
+    struct Own {
+        /// The recipe to apply
+        #[arg(long)]
+        recipe: Option<PathBuf>,
+        #[command(flatten)]
+        args: Args,
+    }
+
+    fn config(flags: &[&str]) -> Config {
+        let args = Args::try_parse_from([&["hello"], flags].concat()).unwrap();
+        args.into_config_with(&Environment::empty()).unwrap()
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        Args::command().debug_assert();
+        Own::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_reach_the_config() {
+        assert!(matches!(config(&[]).core("hello"),
+            CoreChoice::Embedded { database, .. } if database == Path::new("hello.db")));
+        assert!(matches!(config(&["--db", "x/y.db"]).core("hello"),
+            CoreChoice::Embedded { database, .. } if database == Path::new("x/y.db")));
+        let found = config(&["--once", "--log-level", "warning"]);
+        assert!(found.once && !found.show);
+        assert_eq!(found.logging.level, LogLevel::Warn);
+        assert!(config(&["--show"]).show);
+        assert!(Args::try_parse_from(["hello", "--show", "--once"]).is_err());
+    }
+
+    #[test]
+    fn a_database_flag_means_the_embedded_core_whatever_the_file_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.yaml");
+        std::fs::write(&file, "accessor: {endpoint: 'xos-core:50051', username: u}\n").unwrap();
+        let found = config(&["-C", file.to_str().unwrap(), "--db", "x.db"]);
+        assert_eq!(found.accessor.kind, AccessorKind::Embedded);
+        assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+    }
+
+    #[test]
+    fn a_level_flag_counts_for_each_output() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.yaml");
+        let text = "logging: {handlers: {a: {class: logging.StreamHandler, level: ERROR}}}\n";
+        std::fs::write(&file, text).unwrap();
+        let logging = config(&["-C", file.to_str().unwrap(), "--log-level", "debug"]).logging;
+        assert_eq!((logging.level, logging.outputs[0].level), (LogLevel::Debug, LogLevel::Debug));
+        assert_eq!(logging.outputs[0].target, LogTarget::Stderr);
+    }
+
+    #[test]
+    fn an_authors_own_parser_keeps_its_own_words() {
+        let own = Own::try_parse_from(["greeter", "--recipe", "r.yaml", "--once"]).unwrap();
+        assert_eq!(own.recipe.as_deref(), Some(Path::new("r.yaml")));
+        assert!(own.args.once);
+        let help = Own::command().render_help().to_string();
+        assert!(help.starts_with("An author's own command line\n"), "{help}");
+        for flag in
+            ["-C, --config <PATH>", "--db <PATH>", "--once", "--show", "--log-level <LEVEL>", "--recipe"]
+        {
+            assert!(help.contains(flag), "{help}");
+        }
+    }
 }

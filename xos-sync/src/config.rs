@@ -7,10 +7,10 @@
 //! 3. the override file: the one `XOS_OVERRIDE_CONFIG_FILE` names, else `mounted_config.yaml` beside the config
 //!    file, if there is one;
 //! 4. environment variables, one per key: `XOS_SYNC_ENGINE__CONCURRENCY=8` is `engine.concurrency: 8`;
-//! 5. the flags of [`Args`](crate::args::Args).
+//! 5. the flags of [`Args`].
 //!
 //! Every key, with type, unit and default, is in `docs/config.md`, which is generated from the table that reads
-//! them ([`reference`]). A key that the Python framework knew and that means nothing here is accepted and becomes
+//! them ([`reference()`]). A key that the Python framework knew and that means nothing here is accepted and becomes
 //! one of [`Config::warnings`]; an unknown key, a wrong type or a value out of range is a [`ConfigError`] that names
 //! key, file and line. All mistakes are reported at once.
 //!
@@ -28,16 +28,29 @@
 use std::path::{Path, PathBuf};
 
 mod accessor;
+mod dictionary;
 mod engine;
 mod environment;
 mod error;
+mod keys;
+pub(crate) mod load;
 mod logging;
+mod nearest;
+mod node;
+mod reference;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 pub use self::accessor::{Accessor, AccessorKind, CoreChoice, DEFAULT_ENDPOINT, Durability, REMOTE_NOT_YET};
 pub use self::engine::Engine;
 pub use self::environment::Environment;
 pub use self::error::{ConfigError, EXIT_CONFIG, Origin, Problem};
 pub use self::logging::{Color, LogFormat, LogLevel, LogOutput, LogTarget, Logging, Rotation};
+pub use self::reference::reference;
+use crate::args::Args;
 
 /// Everything a synchronizer is told from outside; its models and steps are named in the program.
 ///
@@ -119,6 +132,35 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Reads the command line of this process, and the files and environment variables it leads to.
+    ///
+    /// `--help` and a mistake on the command line end the process, as clap does.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong in a file or variable, with its place.
+    pub fn from_args() -> Result<Self, ConfigError> {
+        <Args as clap::Parser>::parse().into_config()
+    }
+
+    /// Reads the config file `path`, with the override file and environment variables of this process over it.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong in a file or variable, with its place.
+    pub fn load(path: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        Self::load_with(path, &Environment::process())
+    }
+
+    /// [`load`](Config::load) with the environment given.
+    ///
+    /// # Errors
+    ///
+    /// Everything that is wrong in a file or variable, with its place.
+    pub fn load_with(path: impl Into<PathBuf>, environment: &Environment) -> Result<Self, ConfigError> {
+        load::load(&Args { config: Some(path.into()), ..Args::default() }, environment)
+    }
+
     /// The embedded core with its database at `path`; everything else is the default.
     pub fn embedded(path: impl Into<PathBuf>) -> Self {
         let accessor = Accessor { database: Some(path.into()), ..Accessor::default() };
@@ -131,9 +173,10 @@ impl Config {
         Self { accessor, ..Self::default() }
     }
 
-    /// Which core to open; `service` names the default database file, `<service>.db` in the current folder.
+    /// Which core to open. The default database file is `<name>.db` in the current folder, by the name in the
+    /// config file, else by the name that the program gives, `service`.
     pub fn core(&self, service: &str) -> CoreChoice {
-        self.accessor.choose(service)
+        self.accessor.choose(self.name.as_deref().unwrap_or(service))
     }
 
     /// First line of the file `VERSION` beside the config file, `None` where there is no such file or line.

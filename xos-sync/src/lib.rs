@@ -4,3 +4,4 @@ pub mod args;
 pub mod config;
 #[doc(hidden)]
 pub mod engine;
+pub mod logging;

@@ -4,6 +4,10 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
+use super::error::Problem;
+use super::keys::KINDS;
+use super::tree::Tree;
+
 /// Where the Python framework expects a core when no endpoint is given.
 pub const DEFAULT_ENDPOINT: &str = "xos-core.cord.lab:50051";
 
@@ -96,6 +100,107 @@ impl Accessor {
             },
         }
     }
+}
+
+impl Accessor {
+    /// What the section `accessor` says, with the kind resolved; problems and warnings go to `tree`.
+    pub(crate) fn read(tree: &mut Tree) -> Self {
+        let Some(kind) = read_kind(tree) else {
+            return Self::default();
+        };
+        warn_of_unused(tree, kind);
+        let full = tree.get::<String>("accessor.durability").is_some_and(|durability| durability == "full");
+        Self {
+            kind,
+            database: tree.get("accessor.database"),
+            durability: if full { Durability::Full } else { Durability::Normal },
+            endpoint: tree.get("accessor.endpoint"),
+            username: tree.get("accessor.username"),
+            password: if kind == AccessorKind::Grpcapi { read_password(tree) } else { None },
+            ca_file: tree.get("accessor.ca_file"),
+        }
+    }
+}
+
+impl AccessorKind {
+    /// As it is written in a file.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Embedded => "embedded",
+            Self::Testframework => "testframework",
+            Self::Grpcapi => "grpcapi",
+        }
+    }
+}
+
+/// The kind that is written, else the one the other keys show; `None` where that is a problem.
+fn read_kind(tree: &mut Tree) -> Option<AccessorKind> {
+    use AccessorKind::{Embedded, Grpcapi, Testframework};
+    if let Some(node) = tree.node("accessor.kind") {
+        let kind = node.text()?;
+        return [Embedded, Testframework, Grpcapi].into_iter().find(|known| known.as_str() == kind);
+    }
+    let ambiguous = |key: &str, message: &str, tree: &Tree| {
+        let origin = tree.origin(key).unwrap_or_default();
+        let hint = format!("say accessor.kind: one of {}", KINDS.join(", "));
+        Problem::new(&origin, message).key(key).hint(hint)
+    };
+    let endpoint = tree.node("accessor.endpoint").is_some();
+    let database = tree.node("accessor.database").is_some();
+    let login = ["accessor.username", "accessor.password"].into_iter().find(|key| tree.node(key).is_some());
+    let problem = match (endpoint, database, login) {
+        (true, false, _) => return Some(Grpcapi),
+        (false, true, _) | (false, false, None) => return Some(Embedded),
+        (true, true, _) => ambiguous(
+            "accessor.database",
+            "accessor.endpoint is a remote core and accessor.database an embedded one",
+            tree,
+        ),
+        (false, false, Some(key)) => ambiguous(key, &format!("{key} needs accessor.endpoint"), tree),
+    };
+    tree.problem(problem);
+    None
+}
+
+/// Keys of another kind of core are accepted; nobody should believe that they do something.
+fn warn_of_unused(tree: &mut Tree, kind: AccessorKind) {
+    const REMOTE: [&str; 4] =
+        ["accessor.endpoint", "accessor.username", "accessor.password", "accessor.ca_file"];
+    const STORED: [&str; 2] = ["accessor.database", "accessor.durability"];
+    if matches!(tree.origin("accessor.kind"), Some(super::error::Origin::Flag(_))) {
+        return;
+    }
+    let unused: Vec<&str> = match kind {
+        AccessorKind::Embedded => REMOTE.to_vec(),
+        AccessorKind::Testframework => [REMOTE.as_slice(), &STORED].concat(),
+        AccessorKind::Grpcapi => STORED.to_vec(),
+    };
+    for key in unused {
+        if let Some(origin) = tree.origin(key) {
+            let message = format!("{key} means nothing with accessor.kind: {}", kind.as_str());
+            tree.warn(Problem::new(&origin, message).key(key));
+        }
+    }
+}
+
+/// The password, or the first line of the file that `@FILE` names.
+fn read_password(tree: &mut Tree) -> Option<SecretString> {
+    let node = tree.node("accessor.password")?;
+    let text = node.text()?;
+    let Some(file) = text.strip_prefix('@') else {
+        return Some(text.into());
+    };
+    let path = node.origin.resolve(file);
+    let problem = match std::fs::read_to_string(&path) {
+        Ok(text) => match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
+            Some(password) => return Some(password.into()),
+            None => format!("the first line of the password file {} is empty", path.display()),
+        },
+        Err(error) => format!("cannot read the password file {}: {error}", path.display()),
+    };
+    let problem = Problem::new(&node.origin, problem).key("accessor.password");
+    tree.problem(problem);
+    None
 }
 
 /// `<service>.db`; a name is not a path, so separators in it are not.

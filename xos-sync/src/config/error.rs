@@ -105,10 +105,11 @@ impl fmt::Display for Problem {
 }
 
 /// Where a setting was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
     /// In the program itself.
+    #[default]
     Program,
     /// In a file, at a line counted from 1 where one is known.
     File(Arc<Path>, Option<usize>),

@@ -19,6 +19,16 @@ impl Default for Logging {
     }
 }
 
+impl Logging {
+    /// Logs everything from `level` up, whatever the outputs were set to.
+    pub fn set_level(&mut self, level: LogLevel) {
+        self.level = level;
+        for output in &mut self.outputs {
+            output.level = output.level.min(level);
+        }
+    }
+}
+
 /// One place where log lines go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
