@@ -143,6 +143,14 @@ pub enum ErrorKind {
     /// Models that do not fit together, or with what the core holds.
     #[error(transparent)]
     Schema(#[from] SchemaFault),
+    /// The models of a service cannot be loaded or unloaded; nothing was changed.
+    #[error("the models of {service} {problem}")]
+    Onboarding {
+        /// The service.
+        service: String,
+        /// What was asked for, why it cannot be done, and what to do.
+        problem: String,
+    },
     /// The accessor cannot do this.
     #[error("this core cannot {0}")]
     Unsupported(String),

@@ -207,16 +207,28 @@ impl Schema {
     /// The first rule that is broken: two models or two fields of one name, a number out of range or used twice, a
     /// base, owner class or target that is missing, a chain that inherits from itself.
     pub fn new<'a>(models: impl IntoIterator<Item = &'a ModelDef>) -> Result<Self, SchemaFault> {
-        let defs: Vec<&ModelDef> = models.into_iter().collect();
+        Self::with_gaps(models.into_iter().map(Some))
+    }
+
+    /// The schema of models of which some are gone: a model's id stays its place in the list, so that ids are never
+    /// used again. A gap is listed as an abstract model without name and fields.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Schema::new).
+    pub fn with_gaps<'a>(models: impl IntoIterator<Item = Option<&'a ModelDef>>) -> Result<Self, SchemaFault> {
+        let gap = gap();
+        let defs: Vec<&ModelDef> = models.into_iter().map(|def| def.unwrap_or(&gap)).collect();
         let mut by_name = HashMap::new();
         for (at, def) in defs.iter().enumerate() {
-            if by_name.insert(def.name.clone(), ModelId(at as u16)).is_some() {
+            if !def.name.is_empty() && by_name.insert(def.name.clone(), ModelId(at as u16)).is_some() {
                 return Err(fault(def, None, "two models have this name; give one of them another"));
             }
         }
         let mut models = Vec::with_capacity(defs.len());
-        for def in &defs {
-            models.push(resolve(def, &defs, &by_name)?);
+        for (at, def) in defs.iter().enumerate() {
+            let id = ModelId(at as u16);
+            models.push(if def.name.is_empty() { gap_info(id, def) } else { resolve(def, &defs, &by_name)? });
         }
         let mut schema = Schema { models, by_name };
         schema.set_families();
@@ -311,6 +323,39 @@ impl Schema {
             self.models[at].reverse = numbered;
         }
         Ok(())
+    }
+}
+
+fn gap() -> ModelDef {
+    ModelDef {
+        name: "".into(),
+        app_label: "".into(),
+        version: "".into(),
+        base: None,
+        owner_class: None,
+        is_abstract: true,
+        plural: None,
+        verbose_name: None,
+        policy: None,
+        validators: Vec::new().into(),
+        custom_python: false,
+        fields: Vec::new().into(),
+        help: "".into(),
+        needs: &[],
+    }
+}
+
+fn gap_info(id: ModelId, def: &ModelDef) -> ModelInfo {
+    ModelInfo {
+        id,
+        def: def.clone(),
+        chain: vec![id],
+        root: id,
+        fields: Vec::new(),
+        shape: Arc::new(Shape::new("", [])),
+        family: Vec::new(),
+        reverse: Vec::new(),
+        plural: String::new(),
     }
 }
 
