@@ -4,11 +4,25 @@
 //! follow. No I/O, no clock, no randomness: the shell around it has those.
 
 mod action;
+mod alarms;
+mod backoff;
 mod config;
+mod edges;
+mod entry;
 mod event;
 mod explain;
+mod facts;
+mod finish;
+mod index;
+mod launch;
 mod machine;
+mod plan;
+mod reads;
+mod rings;
+mod runs;
+mod slab;
 mod types;
+mod watch;
 
 pub use action::{Action, Cancel, Note, Part, Store};
 pub use config::{Config, Limit, Model};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::types::{Fact, FailureKind, ModelId, ObjectKey, ReadId, Run, Term, TextHash, Version};
 
 /// One thing that happened. Each is given to [`Engine::step`](super::Engine::step) with the time.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Event<'a> {
     /// What a read says about some objects. At most about a thousand at a time, so that no step takes long.
     ///

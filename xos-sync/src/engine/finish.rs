@@ -1,0 +1,363 @@
+//! What becomes of a run: its outcome, its result, its end.
+
+use std::time::Duration;
+
+use super::action::{Action, Note, Part, Store};
+use super::backoff;
+use super::entry::{Place, Rest};
+use super::event::{Outcome, StoreFault};
+use super::machine::Engine;
+use super::runs::Phase;
+use super::slab::NONE;
+use super::types::{FailureKind, Lane, Moment, ReadId, Run, TextHash, Verb, Version};
+
+impl Engine {
+    /// The run works on this version.
+    pub(super) fn fetched(&mut self, run: Run, read: ReadId, version: Version) {
+        let Some(job) = self.runs.get_mut(run).filter(|job| job.phase == Phase::Running) else { return };
+        job.version = version;
+        let (slot, lane) = (job.entry, job.verb.lane());
+        if slot == NONE || read < self.entries[slot].floor {
+            return;
+        }
+        let entry = &mut self.entries[slot];
+        entry.floor = read;
+        match lane {
+            Lane::Sync => entry.version = version,
+            Lane::Policy if entry.extra != NONE => self.extras[entry.extra].policy_version = version,
+            Lane::Policy => {}
+        }
+    }
+
+    /// The step has ended.
+    pub(super) fn finished(&mut self, run: Run, outcome: Outcome, now: Moment, out: &mut Vec<Action>) {
+        let Some(job) = self.runs.get(run).filter(|job| job.phase == Phase::Running) else { return };
+        let (slot, key, verb, version, due, changes) =
+            (job.entry, job.key, job.verb, job.version, job.due, job.changes);
+        self.use_limits(job.leaf, false);
+        if slot == NONE {
+            self.runs.free(run);
+            if let Some(slot) = self.index.find(&self.entries, key) {
+                self.settle(slot, now, out);
+            }
+            return;
+        }
+        match outcome {
+            Outcome::Done { recheck } => {
+                if verb == Verb::SyncRecord {
+                    // Only a success proves that the claim was stored. Claiming twice does no harm.
+                    self.entries[slot].set_claimed(true);
+                }
+                if let Some(job) = self.runs.get_mut(run) {
+                    job.recheck = recheck;
+                }
+                match verb {
+                    Verb::DeleteRecord => self.store(run, Store::Reap, out),
+                    // Nothing reads the status of a deleted object, and its deletion is waiting.
+                    Verb::SyncRecord if self.entries[slot].doomed() => self.over(run, now, out),
+                    Verb::SyncRecord if !due && !self.shows_failure(slot) => {
+                        self.set_recheck(slot, recheck, now);
+                        self.forget_rest(slot, Lane::Sync);
+                        self.over(run, now, out);
+                    }
+                    _ => self.store(run, Store::Success { as_fetched: version }, out),
+                }
+            }
+            Outcome::Failed { kind, retry_after, text } => {
+                self.failed(run, kind, retry_after, text, now, out);
+            }
+            Outcome::Panicked { text } => self.failed(run, FailureKind::Failed, None, text, now, out),
+            Outcome::TimedOut => {
+                self.failed(run, FailureKind::Failed, None, TextHash::of("timed out"), now, out);
+            }
+            Outcome::WaitFor { key: target, at_most } => {
+                let until = now + at_most.min(backoff::LONGEST);
+                if target == key {
+                    self.pause_entry(slot, until);
+                } else if self.changed_since(target, changes) {
+                    // It changed while the step was looking: sleeping now would miss it.
+                    let extra = self.extra(slot);
+                    self.extras[extra].awaited = true;
+                } else {
+                    self.set_watch(slot, verb.lane(), target, until, out);
+                }
+                if !due {
+                    self.set_recheck(slot, Some(Duration::ZERO), now);
+                }
+                self.over(run, now, out);
+            }
+            Outcome::Interrupted => {
+                if !due {
+                    self.set_recheck(slot, Some(Duration::ZERO), now);
+                }
+                self.pause_entry(slot, now + self.config.pause);
+                self.over(run, now, out);
+            }
+            Outcome::Skipped => {
+                // Without newer facts it would be skipped again at once.
+                let entry = &self.entries[slot];
+                let same = match verb {
+                    Verb::SyncRecord => entry.blocks() && entry.version == version,
+                    Verb::DeleteRecord => entry.doomed(),
+                    Verb::HandleChange | Verb::HandleDelete => true,
+                };
+                if same {
+                    self.pause_entry(slot, now + self.config.pause);
+                }
+                self.over(run, now, out);
+            }
+            Outcome::Gone => {
+                self.gone(slot);
+                self.over(run, now, out);
+            }
+        }
+    }
+
+    /// The result is stored, or not.
+    pub(super) fn stored(
+        &mut self,
+        run: Run,
+        result: Result<Version, StoreFault>,
+        now: Moment,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(job) = self.runs.get_mut(run).filter(|job| job.phase == Phase::Storing) else { return };
+        let (slot, key, lane, version, recheck) =
+            (job.entry, job.key, job.verb.lane(), job.version, job.recheck);
+        let Some(what) = job.store else { return };
+        match result {
+            Ok(stored) => {
+                match what {
+                    Store::Success { .. } => {
+                        self.done(slot, lane, stored);
+                        if lane == Lane::Sync {
+                            self.set_recheck(slot, recheck, now);
+                        }
+                        self.changed(key);
+                    }
+                    Store::Failure { .. } => {
+                        let rest = self.rest_of(slot, lane);
+                        if rest != NONE {
+                            self.rests[rest].stored = true;
+                        }
+                    }
+                    Store::Reap => self.gone(slot),
+                }
+                self.over(run, now, out);
+            }
+            Err(StoreFault::Away) => {
+                job.phase = Phase::Unsent;
+                if self.core_up {
+                    self.resend = self.resend.min(now + self.config.pause);
+                }
+            }
+            Err(StoreFault::Conflict) => {
+                // What changed will be told as facts; until then it would only happen again.
+                if self.entries[slot].version == version {
+                    self.pause_entry(slot, now + self.config.pause);
+                }
+                self.over(run, now, out);
+            }
+            Err(StoreFault::Rejected { text }) => {
+                if matches!(what, Store::Failure { .. }) {
+                    // Its backoff counts all the same.
+                    self.over(run, now, out);
+                } else {
+                    self.failed(run, FailureKind::Failed, None, text, now, out);
+                }
+            }
+            Err(StoreFault::Gone) => {
+                self.gone(slot);
+                self.over(run, now, out);
+            }
+        }
+    }
+
+    /// Counts a failure and stores what is new about it.
+    fn failed(
+        &mut self,
+        run: Run,
+        kind: FailureKind,
+        retry_after: Option<Duration>,
+        text: TextHash,
+        now: Moment,
+        out: &mut Vec<Action>,
+    ) {
+        let Some(job) = self.runs.get(run) else { return };
+        let (slot, key, verb, version, due) = (job.entry, job.key, job.verb, job.version, job.due);
+        let lane = verb.lane();
+        let deleting = matches!(verb, Verb::DeleteRecord | Verb::HandleDelete);
+        if self.entries[slot].doomed() && !deleting {
+            // Its deletion is waiting, and has its own attempts.
+            return self.over(run, now, out);
+        }
+        let mut rest = self.rest_of(slot, lane);
+        if rest == NONE {
+            rest = self.rests.insert(Rest::default());
+            match lane {
+                Lane::Sync => self.entries[slot].rest = rest,
+                Lane::Policy => {
+                    let extra = self.extra(slot);
+                    self.extras[extra].policy_rest = rest;
+                }
+            }
+        }
+        let before = &self.rests[rest];
+        let same_work = before.attempts > 0 && before.matches(version, deleting);
+        let attempts = if same_work { before.attempts.saturating_add(1) } else { 1 };
+        let base = retry_after.map_or_else(
+            || backoff::base_delay(&self.config, kind, attempts),
+            |wish| wish.min(backoff::LONGEST),
+        );
+        let delay =
+            if retry_after.is_some() { base } else { backoff::delay(&self.config, kind, attempts, key) };
+        let shown = before.stored && before.text == text && before.kind == kind;
+        let grows = !same_work || base > before.delay;
+        let next_run = now + delay;
+        self.rests[rest] = Rest {
+            version,
+            doomed: deleting,
+            next_run,
+            delay: base,
+            text,
+            attempts,
+            kind,
+            stored: before.stored,
+            chain: NONE,
+        };
+        if !due {
+            self.set_recheck(slot, Some(delay), now);
+        }
+        if attempts == 1 && self.entries[slot].waiters != NONE {
+            out.push(Action::Note(Note::Blocking { key, waiters: self.count_waiters(slot) }));
+        }
+        if shown && !grows {
+            return self.over(run, now, out);
+        }
+        let part = if shown { Part::Register } else { Part::Whole };
+        self.store(run, Store::Failure { kind, attempts, delay, next_run, version, part }, out);
+    }
+
+    /// The step is over, its result has to be stored.
+    fn store(&mut self, run: Run, what: Store, out: &mut Vec<Action>) {
+        self.runs.finish(run, what);
+        if let Some(slot) = self.runs.get(run).map(|job| job.entry) {
+            self.set_place(slot, Place::Storing);
+        }
+        self.send_result(run, out);
+    }
+
+    /// The run is over, the object is free.
+    fn over(&mut self, run: Run, now: Moment, out: &mut Vec<Action>) {
+        let Some(slot) = self.runs.get(run).map(|job| job.entry) else { return };
+        self.runs.free(run);
+        self.entries[slot].at = NONE;
+        self.set_place(slot, Place::Idle);
+        self.settle(slot, now, out);
+    }
+
+    /// This version of a lane is done. Whatever was told of a newer one stays due.
+    fn done(&mut self, slot: u32, lane: Lane, version: Version) {
+        let barrier = self.reads.barrier();
+        self.forget_rest(slot, lane);
+        let entry = &mut self.entries[slot];
+        match lane {
+            Lane::Sync => {
+                let (was_active, did_block) = (entry.active(), entry.blocks());
+                if !entry.due() || entry.version == version {
+                    entry.set_due(false);
+                    entry.version = version;
+                    entry.barrier = barrier;
+                }
+                self.restand(slot, was_active, did_block);
+            }
+            Lane::Policy => {
+                if entry.extra != NONE {
+                    let extra = &mut self.extras[entry.extra];
+                    if !extra.policy_due || extra.policy_version == version {
+                        extra.policy_due = false;
+                        extra.policy_version = version;
+                        extra.policy_barrier = barrier;
+                    }
+                }
+            }
+        }
+    }
+
+    /// The object does not exist any more, or is in the hands of the reaper: no read that is under way counts.
+    pub(super) fn gone(&mut self, slot: u32) {
+        let barrier = self.reads.barrier();
+        let key = self.entries[slot].key;
+        let entry = &mut self.entries[slot];
+        (entry.floor, entry.barrier) = (barrier, barrier);
+        self.clear_work(slot);
+        self.changed(key);
+    }
+
+    /// Nothing is due any more, in no lane.
+    pub(super) fn clear_work(&mut self, slot: u32) {
+        let entry = &mut self.entries[slot];
+        let (was_active, did_block) = (entry.active(), entry.blocks());
+        entry.set_due(false);
+        entry.set_doomed(false);
+        if entry.extra != NONE {
+            let extra = &mut self.extras[entry.extra];
+            extra.policy_due = false;
+            extra.recheck_at = Moment::NEVER;
+        }
+        self.restand(slot, was_active, did_block);
+    }
+
+    fn set_recheck(&mut self, slot: u32, after: Option<Duration>, now: Moment) {
+        if after.is_some() || self.entries[slot].extra != NONE {
+            let extra = self.extra(slot);
+            self.extras[extra].recheck_at = after.map_or(Moment::NEVER, |after| now + after);
+        }
+    }
+
+    fn pause_entry(&mut self, slot: u32, until: Moment) {
+        let extra = self.extra(slot);
+        self.extras[extra].not_before = until;
+    }
+
+    fn rest_of(&self, slot: u32, lane: Lane) -> u32 {
+        let entry = &self.entries[slot];
+        match lane {
+            Lane::Sync => entry.rest,
+            Lane::Policy if entry.extra != NONE => self.extras[entry.extra].policy_rest,
+            Lane::Policy => NONE,
+        }
+    }
+
+    fn forget_rest(&mut self, slot: u32, lane: Lane) {
+        let rest = self.rest_of(slot, lane);
+        if rest == NONE {
+            return;
+        }
+        self.rests.remove(rest);
+        let entry = &mut self.entries[slot];
+        match lane {
+            Lane::Sync => entry.rest = NONE,
+            Lane::Policy => self.extras[entry.extra].policy_rest = NONE,
+        }
+    }
+
+    /// Whether the core shows a failure of the sync lane.
+    fn shows_failure(&self, slot: u32) -> bool {
+        let rest = self.entries[slot].rest;
+        rest != NONE && self.rests[rest].stored
+    }
+
+    fn count_waiters(&mut self, slot: u32) -> u32 {
+        let first = self.entries[slot].waiters;
+        let (mut at, mut count) = (first, 0);
+        while count < 100 {
+            count += 1;
+            at = self.entries[at].next;
+            if at == first {
+                break;
+            }
+        }
+        count
+    }
+}
