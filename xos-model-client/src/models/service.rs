@@ -1,6 +1,6 @@
-//! Services, and what they do for one subscriber.
+//! Services, what they need and what they offer.
 
-use crate::models::XosBase;
+use crate::models::{Site, XosBase};
 use crate::{Link, XosChoice, XosModel};
 
 /// What a service does.
@@ -19,25 +19,15 @@ pub enum ServiceKind {
     /// It supports operations.
     #[xos(value = "oss", label = "OSS")]
     Oss,
-    /// A kind that this program does not know.
+    /// One that this program does not know.
     Other(String),
-}
-
-/// A logical grouping of nodes at one location.
-#[derive(XosModel, Clone, Debug, PartialEq)]
-#[xos(app_label = "core", policy = "site_policy", crate = crate)]
-pub struct Site {
-    #[xos(base)]
-    pub base: XosBase,
-    /// Its name
-    #[xos(number = 1, max_length = 200, stripped)]
-    pub name: String,
 }
 
 /// A service: what is offered, once for all subscribers.
 #[derive(XosModel, Clone, Debug, PartialEq)]
 #[xos(app_label = "core", extensible, custom_python, crate = crate)]
 pub struct Service {
+    /// What it inherits
     #[xos(base)]
     pub base: XosBase,
     /// What it is, in a sentence
@@ -78,28 +68,94 @@ pub struct Service {
     pub site: Option<Link<Site>>,
 }
 
-/// What a service does for one subscriber.
+/// How a subscriber reaches its provider.
+#[derive(XosChoice, Clone, Debug, PartialEq, Eq)]
+#[xos(crate = crate)]
+pub enum ConnectMethod {
+    /// It does not need to.
+    #[xos(value = "none", label = "None")]
+    None,
+    /// Over a private network.
+    #[xos(value = "private", label = "Private")]
+    Private,
+    /// Over a public network.
+    #[xos(value = "public", label = "Public")]
+    Public,
+    /// One that this program does not know.
+    Other(String),
+}
+
+/// A service that needs another one.
 #[derive(XosModel, Clone, Debug, PartialEq)]
-#[xos(app_label = "core", extensible, custom_python, crate = crate)]
-pub struct ServiceInstance {
+#[xos(app_label = "core", crate = crate)]
+pub struct ServiceDependency {
+    /// What it inherits
+    #[xos(base)]
+    pub base: XosBase,
+    /// The service that is needed
+    #[xos(number = 1, reverse = "provided_dependencies", reverse_number = 1004, index, tosca_key)]
+    pub provider_service: Link<Service>,
+    /// The service that needs it
+    #[xos(number = 2, reverse = "subscribed_dependencies", reverse_number = 1005, index, tosca_key)]
+    pub subscriber_service: Link<Service>,
+    /// How the one reaches the other
+    #[xos(number = 3, default = "none", max_length = 30)]
+    pub connect_method: ConnectMethod,
+}
+
+/// A port that a service is reached at.
+#[derive(XosModel, Clone, Debug, PartialEq)]
+#[xos(app_label = "core", crate = crate)]
+pub struct ServicePort {
+    /// What it inherits
     #[xos(base)]
     pub base: XosBase,
     /// Its name
-    #[xos(number = 1, max_length = 200, stripped)]
-    pub name: Option<String>,
-    /// The service it belongs to
-    #[xos(number = 2, reverse = "service_instances", reverse_number = 1009, index)]
-    pub owner: Link<Service>,
-    /// What its service calls it
-    #[xos(number = 3, max_length = 30, stripped, gui_hidden)]
-    pub service_specific_id: Option<String>,
-    /// What only its service understands, as JSON
-    #[xos(number = 10, text, gui_hidden)]
-    pub service_specific_attribute: Option<String>,
-    /// How many links to it were deleted
-    #[xos(number = 11, default = 0, gui_hidden)]
-    pub link_deleted_count: Option<u32>,
-    /// The instance that this one is part of
-    #[xos(number = 12, reverse = "child_serviceinstances", reverse_number = 1002, gui_hidden)]
-    pub master_serviceinstance: Option<Link<ServiceInstance>>,
+    #[xos(number = 1, max_length = 128)]
+    pub name: String,
+    /// The port outside
+    #[xos(number = 2)]
+    pub external_port: i32,
+    /// The port inside
+    #[xos(number = 3)]
+    pub internal_port: i32,
+    /// The protocol, such as `TCP`
+    #[xos(number = 4, default = "TCP", max_length = 32)]
+    pub protocol: String,
+    /// The service
+    #[xos(number = 5, reverse = "serviceports", reverse_number = 1002, index)]
+    pub service: Link<Service>,
+}
+
+/// A named value of a service.
+#[derive(XosModel, Clone, Debug, PartialEq)]
+#[xos(app_label = "core", crate = crate)]
+pub struct ServiceAttribute {
+    /// What it inherits
+    #[xos(base)]
+    pub base: XosBase,
+    /// Its name, unique in its service
+    #[xos(number = 1, max_length = 128, unique_with = "service")]
+    pub name: String,
+    /// Its value
+    #[xos(number = 2, text)]
+    pub value: String,
+    /// The service that has it
+    #[xos(number = 3, reverse = "serviceattributes", reverse_number = 1003, index)]
+    pub service: Link<Service>,
+}
+
+/// A hint to the GUI on how to draw the graph of services.
+#[derive(XosModel, Clone, Debug, PartialEq)]
+#[xos(app_label = "core", verbose_name = "Graph Constraint", crate = crate)]
+pub struct ServiceGraphConstraint {
+    /// What it inherits
+    #[xos(base)]
+    pub base: XosBase,
+    /// Names of services from left to right, as a JSON array; those of an inner array share a column
+    #[xos(number = 1, max_length = 1024, stripped, tosca_key)]
+    pub constraints: String,
+    /// Which one is used when there are several: the highest
+    #[xos(number = 2, default = 0)]
+    pub priority: Option<i32>,
 }
