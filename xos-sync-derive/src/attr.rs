@@ -1,9 +1,9 @@
 //! The inside of `#[xos(..)]`: names, each alone, with a value or with a list.
 
-use proc_macro2::Span;
+use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::ext::IdentExt;
-use syn::parse::{Parse, ParseStream};
+use syn::parse::{Parse, ParseStream, Parser};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, ExprLit, Ident, Lit, LitStr, Meta, Path, Token};
@@ -59,9 +59,10 @@ struct Raw {
 impl Parse for Raw {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let ident = Ident::parse_any(input)
-            .map_err(|error| syn::Error::new(error.span(), "expected the name of an attribute, such as `number`"))?;
+            .map_err(|error| syn::Error::new(error.span(), "expected the name of an attribute"))?;
         let value = |error: syn::Error| {
-            let message = format!("expected a value for `{ident}` here: a text in quotes, a number or a name");
+            let message =
+                format!("expected a value for `{ident}` here: a text in quotes, a number or a name");
             syn::Error::new(error.span(), message)
         };
         let given = if input.peek(Token![=]) {
@@ -97,44 +98,61 @@ pub(crate) fn entries(
     repeatable: &[&str],
     of_what: &str,
 ) -> Vec<Entry> {
-    let mut entries: Vec<Entry> = Vec::new();
+    let mut entries = Vec::new();
     for attribute in attributes.iter().filter(|attribute| attribute.path().is_ident("xos")) {
-        let Meta::List(_) = attribute.meta else {
-            ctxt.error(attribute, "expected a list in parentheses: `#[xos(..)]`");
-            continue;
-        };
-        let raws = match attribute.parse_args_with(Punctuated::<Raw, Token![,]>::parse_terminated) {
-            Ok(raws) => raws,
-            Err(error) => {
-                ctxt.push(error);
-                continue;
-            }
-        };
-        for Raw { ident, given } in raws {
-            let name = ident.unraw().to_string();
-            let Some(key) = keys.iter().find(|key| key.name == name) else {
-                ctxt.error(&ident, unknown(&name, keys, of_what));
-                continue;
-            };
-            if !repeatable.contains(&key.name) && entries.iter().any(|entry| entry.key.name == key.name) {
-                ctxt.error(&ident, format!("`{name}` is given twice; remove one"));
-                continue;
-            }
-            entries.push(Entry { ident, given, key });
+        match &attribute.meta {
+            Meta::List(list) => add(ctxt, &mut entries, list.tokens.clone(), keys, repeatable, of_what),
+            _ => ctxt.error(attribute, "expected a list in parentheses: `#[xos(..)]`"),
         }
     }
     entries
 }
 
+/// What stands in these tokens: known names only, each once.
+pub(crate) fn entries_in(
+    ctxt: &Ctxt,
+    tokens: TokenStream,
+    keys: &'static [Key],
+    of_what: &str,
+) -> Vec<Entry> {
+    let mut entries = Vec::new();
+    add(ctxt, &mut entries, tokens, keys, &[], of_what);
+    entries
+}
+
+fn add(
+    ctxt: &Ctxt,
+    entries: &mut Vec<Entry>,
+    tokens: TokenStream,
+    keys: &'static [Key],
+    repeatable: &[&str],
+    of_what: &str,
+) {
+    let raws = match Punctuated::<Raw, Token![,]>::parse_terminated.parse2(tokens) {
+        Ok(raws) => raws,
+        Err(error) => return ctxt.push(error),
+    };
+    for Raw { ident, given } in raws {
+        let name = ident.unraw().to_string();
+        let Some(key) = keys.iter().find(|key| key.name == name) else {
+            ctxt.error(&ident, unknown(&name, keys, of_what));
+            continue;
+        };
+        if !repeatable.contains(&key.name) && entries.iter().any(|entry| entry.key.name == key.name) {
+            ctxt.error(&ident, format!("`{name}` is given twice; remove one"));
+            continue;
+        }
+        entries.push(Entry { ident, given, key });
+    }
+}
+
 fn unknown(name: &str, keys: &[Key], of_what: &str) -> String {
     let names = keys.iter().map(|key| key.name);
-    match closest(name, names.clone()) {
-        Some(like) => format!("{of_what} has no attribute `{name}`; did you mean `{like}`?"),
-        None => {
-            let names: Vec<_> = names.collect();
-            format!("{of_what} has no attribute `{name}`; there are {}", names.join(", "))
-        }
+    if let Some(like) = closest(name, names.clone()) {
+        return format!("{of_what} has no attribute `{name}`; did you mean `{like}`?");
     }
+    let names: Vec<_> = names.collect();
+    format!("{of_what} has no attribute `{name}`; there are {}", names.join(", "))
 }
 
 impl Entry {
@@ -148,17 +166,17 @@ impl Entry {
         self.ident.span()
     }
 
-    /// It stands alone.
-    pub(crate) fn flag(&self, ctxt: &Ctxt) -> Option<Span> {
+    /// It stands alone; where.
+    pub(crate) fn flag(&self, ctxt: &Ctxt) -> Span {
         let name = self.name();
         let tokens = match &self.given {
-            Given::Nothing => return Some(self.span()),
+            Given::Nothing => return self.span(),
             Given::Value(value) => value.to_token_stream(),
             Given::List(list) if list.is_empty() => self.ident.to_token_stream(),
             Given::List(list) => list.to_token_stream(),
         };
         ctxt.error(tokens, format!("`{name}` takes no value; write `{name}` alone"));
-        Some(self.span())
+        self.span()
     }
 
     /// It has a text that is not empty.
@@ -188,7 +206,12 @@ impl Entry {
     }
 
     /// It has an integer in this range.
-    pub(crate) fn int(&self, ctxt: &Ctxt, range: std::ops::RangeInclusive<u32>, why: &str) -> Option<At<u32>> {
+    pub(crate) fn int(
+        &self,
+        ctxt: &Ctxt,
+        range: std::ops::RangeInclusive<u32>,
+        why: &str,
+    ) -> Option<At<u32>> {
         let value = self.value(ctxt)?;
         let Expr::Lit(ExprLit { lit: Lit::Int(literal), .. }) = value else {
             return self.unexpected(ctxt, value);
@@ -235,7 +258,10 @@ impl Entry {
     /// Says that the value is of a wrong form.
     pub(crate) fn unexpected<T>(&self, ctxt: &Ctxt, found: &Expr) -> Option<T> {
         let Key { name, takes, example } = self.key;
-        ctxt.error_at(found.span(), format!("`{name}` needs {takes}, such as `{example}`; found {}", describe(found)));
+        ctxt.error_at(
+            found.span(),
+            format!("`{name}` needs {takes}, such as `{example}`; found {}", describe(found)),
+        );
         None
     }
 }

@@ -48,20 +48,22 @@ pub(crate) fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
         .map(|(_, candidate)| candidate)
 }
 
-/// How many letters have to be changed, added or dropped.
+/// How many letters have to be changed, added, dropped or swapped with their neighbour.
 fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (y, from) in one.chars().enumerate() {
-        let mut diagonal = y;
-        let mut left = y + 1;
-        row[0] = left;
-        for (cell, to) in row[1..].iter_mut().zip(&other) {
-            left = (diagonal + usize::from(from != *to)).min(*cell + 1).min(left + 1);
-            diagonal = std::mem::replace(cell, left);
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
+    for (y, from) in one.iter().enumerate() {
+        let mut row = vec![y + 1];
+        for (x, to) in other.iter().enumerate() {
+            let mut cost = (rows[y][x] + usize::from(from != to)).min(rows[y][x + 1] + 1).min(row[x] + 1);
+            if x > 0 && y > 0 && one[y - 1] == *to && *from == other[x - 1] {
+                cost = cost.min(rows[y - 1][x - 1] + 1);
+            }
+            row.push(cost);
         }
+        rows.push(row);
     }
-    row[other.len()]
+    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]
@@ -72,6 +74,7 @@ mod tests {
     fn a_misspelt_name_gets_a_suggestion() {
         let names = ["max_length", "number", "unique", "unique_with"];
         assert_eq!(closest("max_lenght", names), Some("max_length"));
+        assert_eq!(closest("lable", ["label", "value"]), Some("label"));
         assert_eq!(closest("nubmer", names), Some("number"));
         assert_eq!(closest("unique_wiht", names), Some("unique_with"));
         assert_eq!(closest("colour", names), None);

@@ -49,7 +49,7 @@ fn line(attribute: &Attribute) -> Option<&LitStr> {
 mod tests {
     use super::*;
 
-    fn check(item: syn::ItemStruct, expected: &str) {
+    fn check(item: &syn::ItemStruct, expected: &str) {
         let ctxt = Ctxt::default();
         assert_eq!(help(&ctxt, &item.attrs), expected);
         assert!(ctxt.finish().is_ok());
@@ -58,7 +58,7 @@ mod tests {
     #[test]
     fn the_lines_of_a_doc_comment_become_one() {
         check(
-            syn::parse_quote! {
+            &syn::parse_quote! {
                 /// The name of who
                 ///   is greeted.
                 ///
@@ -68,6 +68,6 @@ mod tests {
             },
             "The name of who is greeted. Once.",
         );
-        check(syn::parse_quote! { struct S; }, "");
+        check(&syn::parse_quote! { struct S; }, "");
     }
 }

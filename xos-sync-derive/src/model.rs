@@ -3,6 +3,8 @@
 mod check;
 mod fallback;
 mod generate;
+#[cfg(test)]
+mod output_tests;
 mod parse;
 #[cfg(test)]
 mod tests;
@@ -155,12 +157,12 @@ pub(crate) fn expand(input: &DeriveInput) -> TokenStream {
     if let Some(model) = &model {
         check::check(&ctxt, model);
     }
-    match (ctxt.finish(), &model) {
-        (Ok(()), Some(model)) => generate::generate(model),
+    match (ctxt.finish(), model) {
+        (Ok(()), Some(model)) => generate::generate(&model),
         (Ok(()), None) => TokenStream::new(),
-        (Err(error), _) => {
+        (Err(error), model) => {
             let mut tokens = error.into_compile_error();
-            tokens.extend(fallback::fallback(input, model.as_ref()));
+            tokens.extend(fallback::fallback(input, model));
             tokens
         }
     }

@@ -51,14 +51,19 @@ pub(crate) fn parse(ctxt: &Ctxt, input: &DeriveInput) -> Choice {
             return choice;
         }
         Data::Union(data) => {
-            ctxt.error(data.union_token, "choices are an enum: one variant for each value, and one `Other(String)`");
+            ctxt.error(
+                data.union_token,
+                "choices are an enum: one variant for each value, and one `Other(String)`",
+            );
             return choice;
         }
     };
     for variant in &data.variants {
         parse_variant(ctxt, &mut choice, variant);
     }
-    if choice.catch_all.is_none() && !data.variants.iter().any(|variant| looks_like_catch_all(&variant.fields)) {
+    if choice.catch_all.is_none()
+        && !data.variants.iter().any(|variant| looks_like_catch_all(&variant.fields))
+    {
         ctxt.error(
             &input.ident,
             "a core may know more values than this program: add a variant `Other(String)` for them",
@@ -80,12 +85,18 @@ fn parse_variant(ctxt: &Ctxt, choice: &mut Choice, variant: &syn::Variant) {
             if let Some(entry) = entries.first() {
                 ctxt.error(
                     &entry.ident,
-                    format!("`{ident}` holds any other value, so it has no `{}` of its own; remove it", entry.name()),
+                    format!(
+                        "`{ident}` holds any other value, so it has no `{}` of its own; remove it",
+                        entry.name()
+                    ),
                 );
             }
             match &choice.catch_all {
                 Some(first) => {
-                    ctxt.error(ident, format!("only one variant can hold all other values, and `{first}` does already"));
+                    ctxt.error(
+                        ident,
+                        format!("only one variant can hold all other values, and `{first}` does already"),
+                    );
                 }
                 None => choice.catch_all = Some(ident.clone()),
             }
@@ -108,10 +119,23 @@ fn parse_variant(ctxt: &Ctxt, choice: &mut Choice, variant: &syn::Variant) {
         }
     }
     if let Some(text) = value.as_ref().filter(|text| text.value().len() > LONGEST) {
-        ctxt.error(text, format!("a value has at most {LONGEST} characters, this one has {}", text.value().len()));
+        ctxt.error(
+            text,
+            format!("a value has at most {LONGEST} characters, this one has {}", text.value().len()),
+        );
     }
     let name = ident.unraw().to_string();
     let text = value.as_ref().map_or_else(|| snake_case(&name), LitStr::value);
+    let is_given = entries.iter().any(|entry| entry.name() == "value");
+    if let (false, Some(found)) = (is_given, name.chars().find(|char| !char.is_ascii())) {
+        ctxt.error(
+            ident,
+            format!(
+                "`value` goes to the core as xproto, which is ASCII only; found `{found}`; give it one with \
+                 `#[xos(value = \"..\")]`"
+            ),
+        );
+    }
     if let Some(twin) = choice.variants.iter().find(|twin| twin.value == text) {
         let message = format!("`{}` has the value \"{text}\" already; give each variant its own", twin.ident);
         match &value {

@@ -5,10 +5,10 @@
 //! author's span: so a type that is none gives one message, at the type.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{format_ident, quote, quote_spanned};
-use syn::LitStr;
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
+use syn::{LitStr, Path, Visibility};
 
 use super::check::{default_message, only_for};
 use super::{Content, Default, Field, Model, Role};
@@ -25,24 +25,28 @@ pub(crate) fn generate(model: &Model) -> TokenStream {
         rules(model),
     ];
     let fields_trait = model.extensible.map(|_| fields_trait(model));
+    let parts: TokenStream = parts.into_iter().collect();
+    let mut all = with_private(root, &parts);
+    all.extend(fields_trait);
+    all
+}
+
+/// Items that leak no name, with `__x` for what they need of xos-sync.
+pub(super) fn with_private(root: &Path, items: &TokenStream) -> TokenStream {
     quote! {
         #[doc(hidden)]
         const _: () = {
             use #root::__private as __x;
-            #(#parts)*
+            #items
         };
-        #fields_trait
     }
 }
 
 /// `Deref` to the base, and what the model is.
-pub(super) fn inheritance(model: &Model) -> TokenStream {
+fn inheritance(model: &Model) -> TokenStream {
     let name = &model.ident;
-    let reflexive = quote! {
-        #[automatically_derived]
-        impl __x::IsA<#name> for #name {}
-    };
-    let Some(Field { ident, ty, .. }) = model.base() else { return reflexive };
+    let Some(Field { ident, ty, .. }) = model.base() else { return is_a(name, None) };
+    let is_a = is_a(name, Some(&ty.to_token_stream()));
     quote! {
         #[automatically_derived]
         impl ::core::ops::Deref for #name {
@@ -57,10 +61,23 @@ pub(super) fn inheritance(model: &Model) -> TokenStream {
                 &mut self.#ident
             }
         }
-        #reflexive
+        #is_a
+    }
+}
+
+/// That the model is itself, and everything that its base is.
+pub(super) fn is_a(name: &Ident, base: Option<&TokenStream>) -> TokenStream {
+    let through_base = base.map(|base| {
+        quote! {
+            #[automatically_derived]
+            #[diagnostic::do_not_recommend]
+            impl<__B: ?::core::marker::Sized> __x::IsA<__B> for #name where #base: __x::IsA<__B> {}
+        }
+    });
+    quote! {
         #[automatically_derived]
-        #[diagnostic::do_not_recommend]
-        impl<__B: ?::core::marker::Sized> __x::IsA<__B> for #name where #ty: __x::IsA<__B> {}
+        impl __x::IsA<#name> for #name {}
+        #through_base
     }
 }
 
@@ -99,11 +116,12 @@ fn constant_docs(field: &Field) -> TokenStream {
 }
 
 /// The trait by which models that inherit from this one have its constants too.
-fn fields_trait(model: &Model) -> TokenStream {
+pub(super) fn fields_trait(model: &Model) -> TokenStream {
     let (root, vis, name) = (&model.root, &model.vis, &model.ident);
     let trait_name = format_ident!("{}Fields", name.unraw());
     let doc = format!("The fields of [`{name}`], as constants of every model that inherits from it.");
-    let constants = model.stored().map(|field| {
+    // A trait's items are as public as the trait: private fields stay out.
+    let constants = model.stored().filter(|field| !matches!(field.vis, Visibility::Inherited)).map(|field| {
         let ty = &field.ty;
         let (constant, docs) = (constant(field), constant_docs(field));
         quote! {
@@ -127,7 +145,9 @@ fn default(model: &Model) -> TokenStream {
     let values = model.fields.iter().map(|field| {
         let Field { ident, ty, .. } = field;
         let value = match (field.role, &field.default) {
-            (Role::Base | Role::Origin, _) => quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default()),
+            (Role::Base | Role::Origin, _) => {
+                quote_spanned!(ty.span()=> <#ty as ::core::default::Default>::default())
+            }
             (_, Some(default)) if !matches!(default.value, Default::Null | Default::Now | Default::First) => {
                 let default = const_default(&default.value);
                 of_type(field, &quote!(from_default(#default)))
@@ -203,16 +223,17 @@ fn def(model: &Model) -> TokenStream {
     let name = &model.ident;
     let model_name = model.model_name();
     let help = &model.help;
-    let app_label = match &model.app_label {
-        Some(label) => quote!(#label),
-        None => quote!(::core::env!("CARGO_PKG_NAME")),
-    };
+    let app_label = model
+        .app_label
+        .as_ref()
+        .map_or_else(|| quote!(::core::env!("CARGO_PKG_NAME")), |label| quote!(#label));
     let base = model.base().map(|field| &field.ty);
     let base_name = optional_text(base.map(|ty| quote!(<#ty as __x::Model>::MODEL_NAME)));
     let owner = model.owner_class.as_ref();
     let owner_name = optional_text(owner.map(|path| quote!(<#path as __x::Model>::MODEL_NAME)));
     let text = |text: &Option<LitStr>| optional_text(text.as_ref().map(|text| quote!(#text)));
-    let (plural, verbose_name, policy) = (text(&model.plural), text(&model.verbose_name), text(&model.policy));
+    let (plural, verbose_name, policy) =
+        (text(&model.plural), text(&model.verbose_name), text(&model.policy));
     let (is_abstract, custom_python) = (model.is_abstract.is_some(), model.custom_python.is_some());
     let validators = model.validators.iter().map(|(policy, message)| {
         quote!(__x::ValidatorDef {
@@ -255,10 +276,10 @@ fn def(model: &Model) -> TokenStream {
 }
 
 fn optional_text(text: Option<TokenStream>) -> TokenStream {
-    match text {
-        Some(text) => quote!(::core::option::Option::Some(__x::Cow::Borrowed(#text))),
-        None => quote!(::core::option::Option::None),
-    }
+    text.map_or_else(
+        || quote!(::core::option::Option::None),
+        |text| quote!(::core::option::Option::Some(__x::Cow::Borrowed(#text))),
+    )
 }
 
 /// The definition of one field: what its attributes say, and what its type says.
@@ -332,17 +353,16 @@ fn const_default(default: &Default) -> TokenStream {
 
 /// The methods that reach into an object.
 fn access(model: &Model) -> TokenStream {
-    let (id, origin, origin_mut) = match model.base() {
-        Some(Field { ident, .. }) => (
+    let (id, origin, origin_mut) = if let Some(Field { ident, .. }) = model.base() {
+        (
             quote!(__x::Model::id(&self.#ident)),
             quote!(__x::Model::origin(&self.#ident)),
             quote!(__x::Model::origin_mut(&mut self.#ident)),
-        ),
-        None => {
-            let ident = |role| model.with_role(role).next().map(|field| &field.ident);
-            let (id, origin) = (ident(Role::Id), ident(Role::Origin));
-            (quote!(self.#id), quote!(&self.#origin), quote!(&mut self.#origin))
-        }
+        )
+    } else {
+        let ident = |role| model.with_role(role).next().map(|field| &field.ident);
+        let (id, origin) = (ident(Role::Id), ident(Role::Origin));
+        (quote!(self.#id), quote!(&self.#origin), quote!(&mut self.#origin))
     };
     let named = model.with_role(Role::Own).find(|field| field.name == "name");
     let display_name = match (named, model.base()) {
@@ -353,13 +373,16 @@ fn access(model: &Model) -> TokenStream {
         (None, Some(Field { ident, .. })) => quote!(__x::Model::display_name(&self.#ident)),
         (None, None) => quote!(::core::option::Option::None),
     };
-    let write_base = model.base().map(|Field { ident, .. }| quote!(__x::Model::write_values(&self.#ident, out);));
+    let write_base =
+        model.base().map(|Field { ident, .. }| quote!(__x::Model::write_values(&self.#ident, out);));
     let writes = model.stored().map(|field| {
         let ident = &field.ident;
         let value = of_type(field, &quote!(to_value(&self.#ident)));
         quote!(out.push(#value);)
     });
-    let read_base = model.base().map(|Field { ident, ty, .. }| quote!(#ident: <#ty as __x::Model>::read_values(reader)?,));
+    let read_base = model
+        .base()
+        .map(|Field { ident, ty, .. }| quote!(#ident: <#ty as __x::Model>::read_values(reader)?,));
     let read_origin = model
         .with_role(Role::Origin)
         .map(|Field { ident, ty, .. }| quote!(#ident: <#ty as ::core::default::Default>::default(),));
@@ -398,11 +421,14 @@ fn access(model: &Model) -> TokenStream {
 /// The rules that only types can decide, each at the token it is about.
 fn rules(model: &Model) -> TokenStream {
     let mut rules = TokenStream::new();
-    let mut rule = |span: Span, check: TokenStream| rules.extend(quote_spanned!(span=> const _: () = #check;));
+    let mut rule =
+        |span: Span, check: TokenStream| rules.extend(quote_spanned!(span=> const _: () = #check;));
     for field in model.with_role(Role::Own) {
         if let Some(base) = model.base() {
             let (ty, name, ident) = (&base.ty, &field.name, field.ident.unraw().to_string());
-            let message = format!("the base has a field `{ident}` already, and this one would hide it; give it another name");
+            let message = format!(
+                "the base has a field `{ident}` already, and this one would hide it; give it another name"
+            );
             let span = field.ident.span();
             rule(
                 span,
@@ -425,7 +451,8 @@ fn rules(model: &Model) -> TokenStream {
             }
         }
         if let Some(default) = &field.default {
-            let (span, value, message) = (default.span, const_default(&default.value), default_message(&default.value));
+            let (span, value, message) =
+                (default.span, const_default(&default.value), default_message(&default.value));
             rule(span, quote_spanned!(span=> __x::rules::default_fits(#info, #value, #message)));
         }
     }

@@ -40,7 +40,11 @@ const FIELD: &[Key] = &[
     Key::flag("stripped"),
     Key::flag("url"),
     Key::flag("ip"),
-    Key::value("default", "a text, a number, `true`, `false`, `now`, `none` or `first`", "default = \"generic\""),
+    Key::value(
+        "default",
+        "a text, a number, `true`, `false`, `now`, `none` or `first`",
+        "default = \"generic\"",
+    ),
     Key::flag("unique"),
     Key::value("unique_with", "the name of another field", "unique_with = \"site\""),
     Key::flag("index"),
@@ -86,7 +90,10 @@ pub(crate) fn parse(ctxt: &Ctxt, input: &DeriveInput) -> Option<Model> {
         Data::Struct(data) => match &data.fields {
             Fields::Named(fields) => &fields.named,
             Fields::Unnamed(_) | Fields::Unit => {
-                ctxt.error(&input.ident, "a model is a struct with named fields: `struct Name { field: Type, .. }`");
+                ctxt.error(
+                    &input.ident,
+                    "a model is a struct with named fields: `struct Name { field: Type, .. }`",
+                );
                 return None;
             }
         },
@@ -124,9 +131,9 @@ fn struct_entry(ctxt: &Ctxt, model: &mut Model, entry: &Entry) {
                 entry.missing(ctxt);
             }
         }
-        "abstract" => model.is_abstract = entry.flag(ctxt),
-        "custom_python" => model.custom_python = entry.flag(ctxt),
-        "extensible" => model.extensible = entry.flag(ctxt),
+        "abstract" => model.is_abstract = Some(entry.flag(ctxt)),
+        "custom_python" => model.custom_python = Some(entry.flag(ctxt)),
+        "extensible" => model.extensible = Some(entry.flag(ctxt)),
         "crate" => {
             if let Some(path) = entry.path(ctxt) {
                 model.root = path;
@@ -191,19 +198,19 @@ fn field_entry(ctxt: &Ctxt, field: &mut Field, entry: &Entry) {
             let range = 1..=i32::MAX.cast_unsigned();
             field.max_length = entry.int(ctxt, range, "max_length is from 1 to 2147483647");
         }
-        "text" => field.text = entry.flag(ctxt),
+        "text" => field.text = Some(entry.flag(ctxt)),
         "stripped" => content(ctxt, field, entry, Content::Stripped),
         "url" => content(ctxt, field, entry, Content::Url),
         "ip" => content(ctxt, field, entry, Content::Ip),
         "default" => field.default = default(ctxt, entry),
-        "unique" => field.unique = entry.flag(ctxt),
+        "unique" => field.unique = Some(entry.flag(ctxt)),
         "unique_with" => field.unique_with = entry.texts(ctxt),
-        "index" => field.index = entry.flag(ctxt),
-        "feedback" => field.feedback = entry.flag(ctxt),
-        "bookkeeping" => field.bookkeeping = entry.flag(ctxt),
-        "gui_hidden" => field.gui_hidden = entry.flag(ctxt),
-        "auto_now_add" => field.auto_now_add = entry.flag(ctxt),
-        "tosca_key" => field.tosca_key = entry.flag(ctxt),
+        "index" => field.index = Some(entry.flag(ctxt)),
+        "feedback" => field.feedback = Some(entry.flag(ctxt)),
+        "bookkeeping" => field.bookkeeping = Some(entry.flag(ctxt)),
+        "gui_hidden" => field.gui_hidden = Some(entry.flag(ctxt)),
+        "auto_now_add" => field.auto_now_add = Some(entry.flag(ctxt)),
+        "tosca_key" => field.tosca_key = Some(entry.flag(ctxt)),
         "tosca_key_one_of" => field.tosca_key_one_of = entry.text(ctxt),
         "reverse" => field.reverse = entry.text(ctxt),
         "reverse_number" => {
@@ -216,16 +223,17 @@ fn field_entry(ctxt: &Ctxt, field: &mut Field, entry: &Entry) {
 fn role(ctxt: &Ctxt, field: &mut Field, entry: &Entry, role: Role) {
     entry.flag(ctxt);
     if field.role != Role::Own {
-        ctxt.error(&entry.ident, format!("a field is either `{}` or `{}`; remove one", field.role.name(), role.name()));
+        ctxt.error(
+            &entry.ident,
+            format!("a field is either `{}` or `{}`; remove one", field.role.name(), role.name()),
+        );
         return;
     }
     field.role = role;
 }
 
 fn content(ctxt: &Ctxt, field: &mut Field, entry: &Entry, content: Content) {
-    if let Some(span) = entry.flag(ctxt) {
-        field.content.push(At { value: content, span });
-    }
+    field.content.push(At { value: content, span: entry.flag(ctxt) });
 }
 
 fn default(ctxt: &Ctxt, entry: &Entry) -> Option<At<Default>> {

@@ -42,7 +42,7 @@ fn name_of(ty: &Type) -> Option<(String, Option<&Type>)> {
     let Type::Path(path) = ty else { return None };
     let last = path.path.segments.last()?;
     let argument = match &last.arguments {
-        PathArguments::AngleBracketed(list) => list.args.iter().find_map(|argument| match argument {
+        PathArguments::AngleBracketed(generics) => generics.args.iter().find_map(|argument| match argument {
             GenericArgument::Type(ty) => Some(ty),
             _ => None,
         }),
