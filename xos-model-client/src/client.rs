@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::accessor::{Caller, FieldPos, Guard, ModelAccessor, Op, Target, Touch, Write, Written};
 use crate::error::{Error, ErrorKind, Result};
-use crate::link::Link;
-use crate::model::{IsA, Model};
+use crate::link::LeadsTo;
+use crate::model::Model;
 use crate::objects::Objects;
 
 use crate::value::{ObjectId, Value};
@@ -107,8 +107,8 @@ impl ModelClient {
     /// let owner: Service = client.leaf(&o.owner).await?;
     /// # Ok(()) }
     /// ```
-    pub async fn leaf<T: Model + IsA<B>, B: Model>(&self, link: &Link<B>) -> Result<T> {
-        self.get(link.id()).await
+    pub async fn leaf<T: Model>(&self, link: &impl LeadsTo<T>) -> Result<T> {
+        self.get(link.target_id()).await
     }
 
     /// Creates the object and returns it as the core stored it.

@@ -101,6 +101,28 @@ impl<M> From<Link<M>> for ObjectId {
     }
 }
 
+/// A link that may lead to a `T`: to `T` itself, or to a model that `T` inherits from.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot lead to a `{T}`",
+    label = "not a link to `{T}` or to a model it inherits from"
+)]
+pub trait LeadsTo<T: Model> {
+    /// The id it leads to, unset when it leads nowhere.
+    fn target_id(&self) -> ObjectId;
+}
+
+impl<T: Model + IsA<B>, B: Model> LeadsTo<T> for Link<B> {
+    fn target_id(&self) -> ObjectId {
+        self.id
+    }
+}
+
+impl<T: Model + IsA<B>, B: Model> LeadsTo<T> for Option<Link<B>> {
+    fn target_id(&self) -> ObjectId {
+        self.map_or(ObjectId::UNSET, |link| link.id)
+    }
+}
+
 /// Links to many objects of model `M`: the writable end of a many-to-many relation.
 ///
 /// The order is not kept by the core, and an object is in it once.

@@ -74,11 +74,11 @@ impl PartialEq for Shape {
     }
 }
 
-/// The values of one object, in the order of a shape.
+/// The values of one object, in the order of a shape. Cheap to clone: the values are shared.
 #[derive(Clone, PartialEq)]
 pub struct Record {
     shape: Arc<Shape>,
-    values: Box<[Value]>,
+    values: Arc<[Value]>,
     revision: Option<Revision>,
 }
 
@@ -87,6 +87,16 @@ impl Record {
     pub fn new(shape: Arc<Shape>, mut values: Vec<Value>) -> Self {
         values.resize(shape.fields().len(), Value::Null);
         Record { shape, values: values.into(), revision: None }
+    }
+
+    /// The same values under another shape, which must have the same fields in the same order.
+    pub fn with_shape(self, shape: Arc<Shape>) -> Self {
+        if shape.fields().len() == self.values.len() {
+            return Record { shape, ..self };
+        }
+        let mut values = self.values.to_vec();
+        values.resize(shape.fields().len(), Value::Null);
+        Record { shape, values: values.into(), revision: self.revision }
     }
 
     /// The same, as it was at this revision.

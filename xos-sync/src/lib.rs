@@ -1,7 +1,57 @@
-//! Under construction.
+//! The Rust SDK for XOS synchronizers.
+//!
+//! A service author describes models as structs, writes one small async method per model that makes the outside
+//! world match a record, and calls [`run_synchronizer`]. The SDK puts the models into the core, finds what has to be
+//! done, runs it in the right order and in parallel, retries, survives crashes on either side, and writes the status
+//! back where people can see it.
+//!
+//! # Examples
+//!
+//! ```
+#![doc = include_str!("../examples/page.rs")]
+//! ```
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `embedded` | yes | the core in this process, on SQLite: a synchronizer needs no server |
 
 pub mod args;
 pub mod config;
+mod context;
+#[cfg(feature = "embedded")]
+mod embedded;
 #[doc(hidden)]
 pub mod engine;
+mod entry;
+mod error;
 pub mod logging;
+pub mod prelude;
+#[cfg(feature = "embedded")]
+pub mod recipe;
+mod shell;
+pub mod show;
+mod signals;
+mod step;
+mod synchronizer;
+#[cfg(feature = "embedded")]
+pub mod testing;
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::entry::{run_main, run_test};
+    pub use xos_model_client::__private::*;
+}
+
+pub use args::Args;
+pub use config::Config;
+pub use context::Context;
+pub use error::{Error, ErrorKind, Result};
+pub use step::{StepError, StepErrorKind, StepResult, SyncStep};
+pub use synchronizer::{Synchronizer, open_core, run_on, run_synchronizer};
+pub use tokio;
+pub use tracing;
+pub use xos_model_client as model_client;
+pub use xos_model_client::models;
+pub use xos_sync_derive::{main, test};

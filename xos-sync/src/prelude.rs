@@ -1,0 +1,11 @@
+//! What a service author needs: `use xos_sync::prelude::*;`
+
+pub use crate::config::Config;
+pub use crate::context::Context;
+pub use crate::step::{StepError, StepResult, SyncStep};
+pub use crate::synchronizer::{Synchronizer, run_synchronizer};
+pub use tracing::{debug, error, info, trace, warn};
+#[cfg(feature = "embedded")]
+pub use crate::testing::MockAccessor;
+pub use xos_model_client::models::*;
+pub use xos_model_client::{IsA, Link, Links, Model as _, ObjectId, Timestamp, XosChoice, XosModel};

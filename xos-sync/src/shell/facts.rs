@@ -1,0 +1,145 @@
+//! From a record to what the engine has to know of it.
+
+use xos_model_client::{ObjectId, Record, Timestamp, Value};
+
+use super::clock::Clock;
+use super::layout::{Leaf, value};
+use super::status::{Register, last_message};
+use crate::engine::{Due, Fact, ModelId, ObjectKey, ReadId, Retry, TextHash, Version, Why};
+
+/// The engine's number of a version: the bits of the double, in the order of the doubles.
+pub(crate) fn version_of(time: Timestamp) -> Version {
+    let bits = time.seconds().to_bits();
+    Version(if bits >> 63 == 0 { bits | 1 << 63 } else { !bits })
+}
+
+/// The double that a version is, bit for bit.
+pub(crate) fn time_of(version: Version) -> Timestamp {
+    let bits = if version.0 >> 63 == 1 { version.0 & !(1 << 63) } else { !version.0 };
+    Timestamp::from_seconds(f64::from_bits(bits))
+}
+
+/// The engine's key of an object.
+pub(crate) fn key_of(root: xos_model_client::ModelId, id: ObjectId) -> ObjectKey {
+    ObjectKey::new(ModelId(root.0), id.get() as u32)
+}
+
+/// The id of an object that a key names.
+pub(crate) fn id_of(key: ObjectKey) -> ObjectId {
+    ObjectId::new(key.id() as i32)
+}
+
+/// What a record says about its object, without links.
+#[derive(Clone, Debug)]
+pub(crate) struct Status {
+    pub(crate) id: ObjectId,
+    pub(crate) due: Due,
+    pub(crate) doomed: bool,
+    claimed: bool,
+    retry: Option<Retry>,
+}
+
+/// What a record says about its object. `selected` says whether any step takes it.
+pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
+    let at = &leaf.at;
+    let flag = |at| value(record, at).as_bool().unwrap_or(false);
+    let time = |at| value(record, at).as_time();
+    let deleted = flag(at.deleted);
+    let updated = time(at.updated);
+    let version = updated.max(time(at.changed_by_policy));
+    let enacted = time(at.enacted);
+    let stale = enacted.is_none() || version > enacted;
+    let due = !deleted && !flag(at.no_sync) && !flag(at.lazy_blocked) && stale;
+    let doomed = deleted && !flag(at.need_reap);
+    let selected = (due || doomed) && selects(leaf, record);
+    let version = version_of(version.unwrap_or_default());
+    let retry = (due || doomed).then(|| retry_of(leaf, record, clock)).flatten();
+    Status {
+        id: id(record, at.id),
+        due: if due && selected { Due::At(version) } else { Due::No },
+        doomed: doomed && selected,
+        claimed: flag(at.need_delete),
+        retry,
+    }
+}
+
+fn id(record: &Record, at: Option<usize>) -> ObjectId {
+    match value(record, at) {
+        Value::Int(id) => ObjectId::new(*id as i32),
+        Value::Link(id) => *id,
+        _ => ObjectId::UNSET,
+    }
+}
+
+fn selects(leaf: &Leaf, record: &Record) -> bool {
+    leaf.handlers.iter().any(|handler| handler.step.selects(handler.projection.of(record)))
+}
+
+fn retry_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Option<Retry> {
+    let register = value(record, leaf.at.register).as_text()?;
+    // Most objects never failed: their register need not be parsed.
+    if !register.contains("version") {
+        return None;
+    }
+    let register = Register::read(register);
+    let status = value(record, leaf.at.status).as_text().unwrap_or_default();
+    Some(Retry {
+        version: version_of(register.version()?),
+        attempts: u16::try_from(register.exponent).unwrap_or(u16::MAX),
+        next_run: clock.moment_of(register.next_run),
+        kind: register.failure_kind(),
+        text: TextHash::of(last_message(status)),
+    })
+}
+
+/// The links of a record to objects it has to wait for.
+pub(crate) fn links_of(leaf: &Leaf, record: &Record, out: &mut Vec<ObjectKey>) {
+    for (at, root) in &leaf.links {
+        match record.values().get(*at) {
+            Some(Value::Link(id)) if id.is_set() => out.push(key_of(*root, *id)),
+            Some(Value::Links(ids)) => out.extend(ids.iter().map(|id| key_of(*root, *id))),
+            _ => {}
+        }
+    }
+}
+
+impl Status {
+    /// The fact that a read tells.
+    pub(crate) fn fact<'a>(&self, leaf: &Leaf, read: ReadId, why: Why, links: &'a [ObjectKey]) -> Fact<'a> {
+        Fact {
+            sync: self.due,
+            doomed: self.doomed,
+            claimed: self.claimed,
+            retry: self.retry,
+            why,
+            links,
+            ..Fact::clean(key_of(leaf.root, self.id), ModelId(leaf.id.0), read)
+        }
+    }
+
+    /// Whether there is anything to do.
+    pub(crate) fn asks_for_work(&self) -> bool {
+        self.doomed || self.due != Due::No
+    }
+}
+
+/// The version that a run works on.
+pub(crate) fn worked_on(leaf: &Leaf, record: &Record) -> Version {
+    let time = |at| value(record, at).as_time();
+    version_of(time(leaf.at.updated).max(time(leaf.at.changed_by_policy)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_the_double_bit_for_bit_and_in_order() {
+        let times = [-1.0, 0.0, 1.0, 1_606_000_000.123_456, 1_606_000_000.123_457, f64::MAX];
+        let versions: Vec<Version> = times.iter().map(|time| version_of(Timestamp::from_seconds(*time))).collect();
+        assert!(versions.is_sorted());
+        for (time, version) in times.iter().zip(versions) {
+            assert_eq!(time_of(version).seconds().to_bits(), time.to_bits());
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! How a step says that it did not succeed.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use xos_model_client::{Link, Model, ModelName, ObjectId};
+
+/// Why a step did not succeed, and when it should be tried again.
+///
+/// `?` makes one of any error, and of a text: it then means [`failed`](StepError::failed), with one exception: our own
+/// errors that say that the core is away or the synchronizer is stopping mean *interrupted*. No status is written
+/// then, no failure counted, and the object runs again when the cause is over.
+///
+/// It does not implement [`std::error::Error`], so that `?` can take everything that does.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use xos_sync::{StepError, StepResult};
+///
+/// fn check(port: &str) -> StepResult<u16> {
+///     if port.is_empty() {
+///         return Err(StepError::deferred("the port is not known yet").retry_after(Duration::from_secs(2)));
+///     }
+///     Ok(port.parse()?)
+/// }
+///
+/// assert_eq!(check("").unwrap_err().to_string(), "the port is not known yet");
+/// assert_eq!(check("x").unwrap_err().to_string(), "invalid digit found in string");
+/// ```
+pub struct StepError(Box<Inner>);
+
+struct Inner {
+    kind: StepErrorKind,
+    text: String,
+    retry_after: Option<Duration>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// In which way a step did not succeed.
+#[non_exhaustive]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StepErrorKind {
+    /// Something is wrong. `backend_code` becomes 2; tried again with growing delays.
+    Failed,
+    /// It is too early. `backend_code` becomes 2; logged as information, tried again sooner.
+    Deferred,
+    /// Nothing is wrong, but nothing was done either. `backend_code` becomes 1; tried again.
+    Innocuous,
+    /// Another object must change first. No failure is counted, nothing is stored.
+    WaitFor {
+        /// Its model.
+        model: ModelName,
+        /// Its id.
+        id: ObjectId,
+        /// Tried again after this even if it does not change.
+        at_most: Duration,
+    },
+    /// The core is away, or the synchronizer is stopping. No failure is counted, nothing is stored.
+    Interrupted,
+}
+
+/// How long a step waits for another object at most, when it does not say.
+const WAIT_AT_MOST: Duration = Duration::from_secs(60);
+
+impl StepError {
+    fn new(kind: StepErrorKind, text: impl Into<String>) -> Self {
+        StepError(Box::new(Inner { kind, text: text.into(), retry_after: None, source: None }))
+    }
+
+    /// Something is wrong. The text goes into `backend_status`, where people see it.
+    pub fn failed(text: impl Into<String>) -> Self {
+        StepError::new(StepErrorKind::Failed, text)
+    }
+
+    /// It is too early; nothing is wrong.
+    pub fn deferred(text: impl Into<String>) -> Self {
+        StepError::new(StepErrorKind::Deferred, text)
+    }
+
+    /// Nothing is wrong, but nothing was done either.
+    pub fn innocuous(text: impl Into<String>) -> Self {
+        StepError::new(StepErrorKind::Innocuous, text)
+    }
+
+    /// Another object must change first: the step runs again when it does, or after a minute.
+    pub fn wait_for<M: Model>(link: &Link<M>) -> Self {
+        let (model, id) = (ModelName::Borrowed(M::MODEL_NAME), link.id());
+        let text = format!("waits for {model} {id}");
+        StepError::new(StepErrorKind::WaitFor { model, id, at_most: WAIT_AT_MOST }, text)
+    }
+
+    /// Tries again after this instead of after the usual delay.
+    pub fn retry_after(mut self, delay: Duration) -> Self {
+        if let StepErrorKind::WaitFor { at_most, .. } = &mut self.0.kind {
+            *at_most = delay;
+        }
+        self.0.retry_after = Some(delay);
+        self
+    }
+
+    /// In which way the step did not succeed.
+    pub fn kind(&self) -> &StepErrorKind {
+        &self.0.kind
+    }
+
+    /// The delay that the step asked for.
+    pub fn delay(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// The error that caused it.
+    pub fn source(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
+        self.0.source.as_deref()
+    }
+
+    /// The text with the causes of its cause, as it is stored for people.
+    pub fn chain(&self) -> String {
+        let mut text = self.0.text.clone();
+        let mut cause = self.0.source.as_ref().and_then(|source| source.source());
+        while let Some(error) = cause {
+            let more = error.to_string();
+            if !text.ends_with(&more) {
+                text.push_str(": ");
+                text.push_str(&more);
+            }
+            cause = error.source();
+        }
+        text
+    }
+}
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for StepError {
+    fn from(error: E) -> Self {
+        let source: Box<dyn StdError + Send + Sync> = error.into();
+        let interrupted = is_interruption(source.as_ref());
+        let kind = if interrupted { StepErrorKind::Interrupted } else { StepErrorKind::Failed };
+        let text = source.to_string();
+        StepError(Box::new(Inner { kind, text, retry_after: None, source: Some(source) }))
+    }
+}
+
+/// Also inside another error: a step may wrap what it got.
+fn is_interruption(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if error.downcast_ref::<xos_model_client::Error>().is_some_and(xos_model_client::Error::is_interruption) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+impl fmt::Display for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl fmt::Debug for StepError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({:?})", self.0.kind, self.0.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xos_model_client::models::Service;
+
+    #[test]
+    fn a_text_and_an_error_mean_failed() {
+        let of_text: StepError = "Maybe not".into();
+        let of_error: StepError = std::fmt::Error.into();
+        assert_eq!((of_text.kind(), of_error.kind()), (&StepErrorKind::Failed, &StepErrorKind::Failed));
+        assert_eq!(of_text.to_string(), "Maybe not");
+    }
+
+    #[test]
+    fn a_core_that_is_away_interrupts() {
+        let away: StepError = xos_model_client::Error::away("restarting").into();
+        assert_eq!(away.kind(), &StepErrorKind::Interrupted);
+        let wrapped: StepError = std::io::Error::other(xos_model_client::Error::away("restarting")).into();
+        assert_eq!(wrapped.kind(), &StepErrorKind::Interrupted);
+    }
+
+    #[test]
+    fn waiting_names_the_object() {
+        let error = StepError::wait_for(&Link::<Service>::to(5)).retry_after(Duration::from_secs(1));
+        assert_eq!(error.to_string(), "waits for Service 5");
+        let expected =
+            StepErrorKind::WaitFor { model: "Service".into(), id: ObjectId::new(5), at_most: Duration::from_secs(1) };
+        assert_eq!(error.kind(), &expected);
+    }
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot reach the switch")]
+    struct Unreachable(#[source] std::io::Error);
+
+    #[test]
+    fn the_chain_has_every_cause_once() {
+        let error: StepError = Unreachable(std::io::Error::other("no route")).into();
+        assert_eq!(error.chain(), "cannot reach the switch: no route");
+        assert_eq!(error.to_string(), "cannot reach the switch");
+    }
+}
