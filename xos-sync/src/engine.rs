@@ -19,7 +19,11 @@ mod machine;
 mod plan;
 mod reads;
 mod rings;
+#[cfg(test)]
+mod rules;
 mod runs;
+#[cfg(test)]
+mod simulation;
 mod slab;
 mod types;
 mod watch;

@@ -26,9 +26,11 @@ pub enum Event<'a> {
     ReadEnded(ReadId, Complete),
     /// The feed may have missed changes: everything has to be read again ([`Action::Scan`](super::Action::Scan)).
     Gap,
-    /// The run works on this version, which the read `1` (any read that started before) found when the step
-    /// was about to begin. Tells the engine what a success enacts; without it, that is the version in the facts.
-    Fetched(Run, ReadId, Version),
+    /// The record was read again for this run, and this is what the read says: the step works on that version,
+    /// and a success enacts it. Without this event, that is the version in the facts before the start. If the
+    /// object no longer asks for the run, tell [`Event::Facts`] (or [`Event::Vanished`]) and
+    /// [`Outcome::Skipped`] (or [`Outcome::Gone`]) instead.
+    Fetched(Run, &'a Fact<'a>),
     /// The step has ended, or was not begun.
     Finished(Run, Outcome),
     /// The answer to [`Action::Store`](super::Action::Store): only now is the run over and the object free.

@@ -9,24 +9,24 @@ use super::event::{Outcome, StoreFault};
 use super::machine::Engine;
 use super::runs::Phase;
 use super::slab::NONE;
-use super::types::{FailureKind, Lane, Moment, ReadId, Run, TextHash, Verb, Version};
+use super::types::{Due, Fact, FailureKind, Lane, Moment, Run, TextHash, Verb, Version};
 
 impl Engine {
-    /// The run works on this version.
-    pub(super) fn fetched(&mut self, run: Run, read: ReadId, version: Version) {
+    /// The run works on what this fact says.
+    pub(super) fn fetched(&mut self, run: Run, fact: &Fact<'_>, now: Moment, out: &mut Vec<Action>) {
         let Some(job) = self.runs.get_mut(run).filter(|job| job.phase == Phase::Running) else { return };
-        job.version = version;
-        let (slot, lane) = (job.entry, job.verb.lane());
-        if slot == NONE || read < self.entries[slot].floor {
+        if job.entry == NONE || job.key != fact.key {
             return;
         }
-        let entry = &mut self.entries[slot];
-        entry.floor = read;
-        match lane {
-            Lane::Sync => entry.version = version,
-            Lane::Policy if entry.extra != NONE => self.extras[entry.extra].policy_version = version,
-            Lane::Policy => {}
+        let due = match job.verb.lane() {
+            Lane::Sync => fact.sync,
+            Lane::Policy => fact.policy,
+        };
+        if let Due::At(version) = due {
+            // A re-check that finds a change is a run like any other.
+            (job.version, job.due) = (version, true);
         }
+        self.fact(fact, now, out);
     }
 
     /// The step has ended.

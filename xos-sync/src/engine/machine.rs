@@ -171,10 +171,9 @@ impl Engine {
                 self.reads.ended(read, complete);
             }
             Event::Gap => self.gap(out),
-            Event::Fetched(run, read, version) => self.fetched(run, read, version),
+            Event::Fetched(run, fact) => self.fetched(run, fact, now, out),
             Event::Finished(run, outcome) => self.finished(run, outcome, now, out),
             Event::Stored(run, result) => self.stored(run, result, now, out),
-            Event::Timer => {}
             Event::CoreUp => self.core_up(out),
             Event::CoreDown => self.core_up = false,
             Event::Leader(term) => self.leader(term, out),
@@ -183,7 +182,7 @@ impl Engine {
             Event::Resume(scope) => self.pause(scope, false, now, out),
             Event::Ask(key) => out.push(Action::Answer(Box::new(self.explain(key, now)))),
             Event::Shutdown if self.stop == Stop::No => self.stop = Stop::Draining,
-            Event::Shutdown => {}
+            Event::Timer | Event::Shutdown => {}
         }
         self.work(now, out);
     }
