@@ -116,7 +116,7 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
 }
 
 /// An enum with `#[derive(XosChoice)]`: a text field that may have certain values only.
-pub trait Choice: FieldType {
+pub trait Choice {
     /// What is stored, such as `control`.
     fn as_str(&self) -> &str;
     /// What people see, such as `Control Plane`.
@@ -129,10 +129,11 @@ pub trait Choice: FieldType {
     label = "has no optional form",
     note = "a many-to-many list is empty rather than absent: use Links<M> without Option"
 )]
-pub trait Optional: FieldType {}
+pub trait Optional {}
 
 macro_rules! scalar {
     ($type:ty, $kind:ident, $query:ty, $empty:expr, |$this:ident| $to:expr, |$value:ident| $from:expr) => {
+        #[diagnostic::do_not_recommend]
         impl FieldType for $type {
             const KIND: Kind = Kind::$kind;
             type Query = $query;
@@ -147,6 +148,7 @@ macro_rules! scalar {
                 $from.ok_or_else(|| ConvertFault::new(Kind::$kind.describe(), $value))
             }
         }
+        #[diagnostic::do_not_recommend]
         impl Optional for $type {}
     };
 }
@@ -156,6 +158,7 @@ fn or_empty<T>(value: &Value, empty: T, found: Option<T>) -> Option<T> {
     if value.is_null() { Some(empty) } else { found }
 }
 
+#[diagnostic::do_not_recommend]
 impl FieldType for String {
     const KIND: Kind = Kind::Text;
     type Query = String;
@@ -173,6 +176,7 @@ impl FieldType for String {
         (!self.is_empty()).then_some(self)
     }
 }
+#[diagnostic::do_not_recommend]
 impl Optional for String {}
 
 scalar!(i32, Int32, i32, 0, |this| Value::Int(i64::from(*this)), |value| or_empty(
@@ -198,6 +202,7 @@ scalar!(Timestamp, Date, Timestamp, Timestamp::UNSET, |this| if this.is_set() {
     Value::Null
 }, |value| or_empty(value, Timestamp::UNSET, value.as_time()));
 
+#[diagnostic::do_not_recommend]
 impl FieldType for ObjectId {
     const KIND: Kind = Kind::Int32;
     type Query = ObjectId;
@@ -254,7 +259,7 @@ impl<M: Model> FieldType for Links<M> {
     }
 }
 
-impl<T: Optional> FieldType for Option<T> {
+impl<T: FieldType + Optional> FieldType for Option<T> {
     const KIND: Kind = T::KIND;
     const OPTIONAL: bool = true;
     const LINK: Option<&'static str> = T::LINK;

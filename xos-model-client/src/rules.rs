@@ -2,7 +2,7 @@
 //!
 //! A derive sees tokens. Whether `Title` is a `String`, and which fields a base has, only the compiler knows: so the
 //! derive writes a call of one of these functions into a `const`, at the token that the rule is about, together with
-//! the message that is shown when it does not hold.
+//! the message that is shown when it does not hold. `#[track_caller]` keeps the insides of this file out of it.
 
 use crate::model::{ConstDefault, Kind, Names};
 use crate::spec::TypeInfo;
@@ -12,6 +12,7 @@ use crate::spec::TypeInfo;
 /// # Panics
 ///
 /// At compile time, with `message`, when it does not.
+#[track_caller]
 pub const fn is_text(info: TypeInfo, message: &str) {
     must(info.kind.is_text(), message);
 }
@@ -21,6 +22,7 @@ pub const fn is_text(info: TypeInfo, message: &str) {
 /// # Panics
 ///
 /// At compile time, with `message`, when it is not.
+#[track_caller]
 pub const fn is_string(info: TypeInfo, message: &str) {
     must(info.kind.is_text() || matches!(info.kind, Kind::Date), message);
 }
@@ -30,6 +32,7 @@ pub const fn is_string(info: TypeInfo, message: &str) {
 /// # Panics
 ///
 /// At compile time, with `message`, when it does not.
+#[track_caller]
 pub const fn is_time(info: TypeInfo, message: &str) {
     must(matches!(info.kind, Kind::Date), message);
 }
@@ -39,6 +42,7 @@ pub const fn is_time(info: TypeInfo, message: &str) {
 /// # Panics
 ///
 /// At compile time, with `message`, when it is not.
+#[track_caller]
 pub const fn is_link(info: TypeInfo, message: &str) {
     must(info.link.is_some(), message);
 }
@@ -49,6 +53,7 @@ pub const fn is_link(info: TypeInfo, message: &str) {
 ///
 /// At compile time, with `message` when the default is of another kind, and with a message of its own when it is out
 /// of range or not among the choices.
+#[track_caller]
 #[allow(clippy::panic)]
 pub const fn default_fits(info: TypeInfo, default: ConstDefault, message: &str) {
     match default {
@@ -96,6 +101,7 @@ const fn is_choice(info: TypeInfo, text: &str) -> bool {
 /// # Panics
 ///
 /// At compile time, with `message`, when one has.
+#[track_caller]
 pub const fn not_inherited(base: &Names, ident: &str, name: &str, message: &str) {
     let mut level = Some(base);
     while let Some(names) = level {
@@ -130,6 +136,7 @@ const fn same(one: &str, other: &str) -> bool {
     true
 }
 
+#[track_caller]
 #[allow(clippy::panic)]
 const fn must(holds: bool, message: &str) {
     if !holds {

@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use crate::model::{ChoiceDef, ConstDefault, DefaultValue, FieldDef, FieldName, Kind, LinkDef, ModelDef, Presence};
+use crate::model::{ChoiceDef, ConstDefault, DefaultValue, FieldDef, FieldName, Kind, LinkDef, Model, ModelDef, Presence};
+use crate::models::XosBase;
 
 /// Finds a model's definition when it is asked for, so that models may link to each other.
 pub type Need = fn() -> &'static ModelDef;
@@ -164,9 +165,10 @@ pub const fn count_needs(needs: &[Option<Need>]) -> usize {
     count
 }
 
-/// Those that are there. `first` fills the array before it is overwritten.
-pub const fn collect_needs<const COUNT: usize>(first: Need, needs: &[Option<Need>]) -> [Need; COUNT] {
-    let mut found = [first; COUNT];
+/// Those that are there.
+pub const fn collect_needs<const COUNT: usize>(needs: &[Option<Need>]) -> [Need; COUNT] {
+    // Overwritten below, all of it.
+    let mut found: [Need; COUNT] = [<XosBase as Model>::def; COUNT];
     let (mut at, mut count) = (0, 0);
     while at < needs.len() {
         if let Some(need) = needs[at] {

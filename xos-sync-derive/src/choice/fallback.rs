@@ -23,6 +23,7 @@ pub(crate) fn fallback(input: &DeriveInput, choice: &Choice) -> TokenStream {
         const _: () = {
             use #root::__private as __x;
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl #impl_generics __x::FieldType for #name #type_generics #bounds {
                 const KIND: __x::Kind = __x::Kind::Text;
                 type Query = ::std::string::String;
@@ -37,6 +38,7 @@ pub(crate) fn fallback(input: &DeriveInput, choice: &Choice) -> TokenStream {
                 }
             }
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl #impl_generics __x::Optional for #name #type_generics #bounds {}
             #[automatically_derived]
             impl #impl_generics __x::Choice for #name #type_generics #bounds {

@@ -24,6 +24,7 @@ pub(crate) fn generate(choice: &Choice) -> TokenStream {
         const _: () = {
             use #root::__private as __x;
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl __x::FieldType for #name {
                 const KIND: __x::Kind = __x::Kind::Text;
                 const CHOICES: &'static [__x::ChoiceDef] = &[#(__x::choice(#values, #labels)),*];
@@ -40,6 +41,7 @@ pub(crate) fn generate(choice: &Choice) -> TokenStream {
                 }
             }
             #[automatically_derived]
+            #[diagnostic::do_not_recommend]
             impl __x::Optional for #name {}
             #[automatically_derived]
             impl __x::Choice for #name {
@@ -83,7 +85,7 @@ pub(crate) fn generate(choice: &Choice) -> TokenStream {
             #[automatically_derived]
             impl ::core::convert::From<#name> for __x::Value {
                 fn from(value: #name) -> Self {
-                    __x::FieldType::to_value(&value)
+                    __x::Value::Text(::std::borrow::ToOwned::to_owned(__x::Choice::as_str(&value)))
                 }
             }
         };

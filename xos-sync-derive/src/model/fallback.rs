@@ -83,6 +83,7 @@ fn dummies(input: &DeriveInput) -> TokenStream {
             }
         }
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl #impl_generics __x::Model for #name #type_generics #bounds {
             const MODEL_NAME: &'static str = #text;
             const FIELD_COUNT: usize = 0;

@@ -93,7 +93,6 @@ pub(super) fn constants(model: &Model) -> TokenStream {
         }
     });
     quote! {
-        #[automatically_derived]
         #[allow(dead_code)]
         impl #name {
             #(#constants)*
@@ -172,6 +171,11 @@ fn of_type(field: &Field, rest: &TokenStream) -> TokenStream {
     quote_spanned!(ty.span()=> <#ty as __x::FieldType>::#rest)
 }
 
+/// `<Model as Model>::rest`, at the name of the model.
+fn of_model(model: &impl ToTokens, rest: &TokenStream) -> TokenStream {
+    quote_spanned!(model.span()=> <#model as __x::Model>::#rest)
+}
+
 fn display(model: &Model) -> TokenStream {
     let name = &model.ident;
     quote! {
@@ -191,16 +195,18 @@ fn model_impl(model: &Model) -> TokenStream {
     let (own, idents): (Vec<_>, Vec<_>) =
         model.stored().map(|field| (&field.name, field.ident.unraw().to_string())).unzip();
     let (field_count, base_names) = match model.base() {
-        Some(Field { ty, .. }) => (
-            quote!(<#ty as __x::Model>::FIELD_COUNT + #count),
-            quote!(::core::option::Option::Some(&<#ty as __x::Model>::NAMES)),
-        ),
+        Some(Field { ty, .. }) => {
+            let base_count = of_model(ty, &quote!(FIELD_COUNT));
+            let names = of_model(ty, &quote!(NAMES));
+            (quote!(#base_count + #count), quote!(::core::option::Option::Some(&#names)))
+        }
         None => (quote!(#count), quote!(::core::option::Option::None)),
     };
     let def = def(model);
     let access = access(model);
     quote! {
         #[automatically_derived]
+        #[diagnostic::do_not_recommend]
         impl __x::Model for #name {
             const MODEL_NAME: &'static str = #model_name;
             const FIELD_COUNT: usize = #field_count;
@@ -220,7 +226,6 @@ fn model_impl(model: &Model) -> TokenStream {
 
 /// The static definition.
 fn def(model: &Model) -> TokenStream {
-    let name = &model.ident;
     let model_name = model.model_name();
     let help = &model.help;
     let app_label = model
@@ -228,9 +233,9 @@ fn def(model: &Model) -> TokenStream {
         .as_ref()
         .map_or_else(|| quote!(::core::env!("CARGO_PKG_NAME")), |label| quote!(#label));
     let base = model.base().map(|field| &field.ty);
-    let base_name = optional_text(base.map(|ty| quote!(<#ty as __x::Model>::MODEL_NAME)));
+    let base_name = optional_text(base.map(|ty| of_model(ty, &quote!(MODEL_NAME))));
     let owner = model.owner_class.as_ref();
-    let owner_name = optional_text(owner.map(|path| quote!(<#path as __x::Model>::MODEL_NAME)));
+    let owner_name = optional_text(owner.map(|path| of_model(path, &quote!(MODEL_NAME))));
     let text = |text: &Option<LitStr>| optional_text(text.as_ref().map(|text| quote!(#text)));
     let (plural, verbose_name, policy) =
         (text(&model.plural), text(&model.verbose_name), text(&model.policy));
@@ -242,8 +247,9 @@ fn def(model: &Model) -> TokenStream {
         })
     });
     let specs = model.stored().map(spec);
-    let direct = base.map(|ty| quote!(#ty)).into_iter().chain(owner.map(|path| quote!(#path)));
-    let direct = direct.map(|model| quote!(::core::option::Option::Some(<#model as __x::Model>::def)));
+    let direct = base.map(|ty| of_model(ty, &quote!(def))).into_iter();
+    let direct = direct.chain(owner.map(|path| of_model(path, &quote!(def))));
+    let direct = direct.map(|def| quote!(::core::option::Option::Some(#def)));
     let links = model.with_role(Role::Own).map(|field| {
         let info = of_type(field, &quote!(INFO));
         quote!(#info.target)
@@ -253,8 +259,7 @@ fn def(model: &Model) -> TokenStream {
         const FIELDS: &[__x::FieldDef] = &[#(#specs),*];
         const VALIDATORS: &[__x::ValidatorDef] = &[#(#validators),*];
         const NEEDS: &[::core::option::Option<__x::Need>] = &[#(#needs),*];
-        static NEEDED: [__x::Need; __x::count_needs(NEEDS)] =
-            __x::collect_needs(<#name as __x::Model>::def, NEEDS);
+        static NEEDED: [__x::Need; __x::count_needs(NEEDS)] = __x::collect_needs(NEEDS);
         static DEF: __x::ModelDef = __x::ModelDef {
             name: __x::Cow::Borrowed(#model_name),
             app_label: __x::Cow::Borrowed(#app_label),
@@ -353,11 +358,12 @@ fn const_default(default: &Default) -> TokenStream {
 
 /// The methods that reach into an object.
 fn access(model: &Model) -> TokenStream {
-    let (id, origin, origin_mut) = if let Some(Field { ident, .. }) = model.base() {
+    let (id, origin, origin_mut) = if let Some(base) = model.base() {
+        let ident = &base.ident;
         (
-            quote!(__x::Model::id(&self.#ident)),
-            quote!(__x::Model::origin(&self.#ident)),
-            quote!(__x::Model::origin_mut(&mut self.#ident)),
+            of_model(&base.ty, &quote!(id(&self.#ident))),
+            of_model(&base.ty, &quote!(origin(&self.#ident))),
+            of_model(&base.ty, &quote!(origin_mut(&mut self.#ident))),
         )
     } else {
         let ident = |role| model.with_role(role).next().map(|field| &field.ident);
@@ -370,19 +376,25 @@ fn access(model: &Model) -> TokenStream {
             let ident = &field.ident;
             of_type(field, &quote!(as_name(&self.#ident)))
         }
-        (None, Some(Field { ident, .. })) => quote!(__x::Model::display_name(&self.#ident)),
+        (None, Some(base)) => {
+            let ident = &base.ident;
+            of_model(&base.ty, &quote!(display_name(&self.#ident)))
+        }
         (None, None) => quote!(::core::option::Option::None),
     };
-    let write_base =
-        model.base().map(|Field { ident, .. }| quote!(__x::Model::write_values(&self.#ident, out);));
+    let write_base = model.base().map(|Field { ident, ty, .. }| {
+        let write = of_model(ty, &quote!(write_values(&self.#ident, out)));
+        quote!(#write;)
+    });
     let writes = model.stored().map(|field| {
         let ident = &field.ident;
         let value = of_type(field, &quote!(to_value(&self.#ident)));
         quote!(out.push(#value);)
     });
-    let read_base = model
-        .base()
-        .map(|Field { ident, ty, .. }| quote!(#ident: <#ty as __x::Model>::read_values(reader)?,));
+    let read_base = model.base().map(|Field { ident, ty, .. }| {
+        let value = of_model(ty, &quote!(read_values(reader)));
+        quote!(#ident: #value?,)
+    });
     let read_origin = model
         .with_role(Role::Origin)
         .map(|Field { ident, ty, .. }| quote!(#ident: <#ty as ::core::default::Default>::default(),));
@@ -425,15 +437,13 @@ fn rules(model: &Model) -> TokenStream {
         |span: Span, check: TokenStream| rules.extend(quote_spanned!(span=> const _: () = #check;));
     for field in model.with_role(Role::Own) {
         if let Some(base) = model.base() {
-            let (ty, name, ident) = (&base.ty, &field.name, field.ident.unraw().to_string());
+            let names = of_model(&base.ty, &quote!(NAMES));
+            let (name, ident) = (&field.name, field.ident.unraw().to_string());
             let message = format!(
                 "the base has a field `{ident}` already, and this one would hide it; give it another name"
             );
             let span = field.ident.span();
-            rule(
-                span,
-                quote_spanned!(span=> __x::rules::not_inherited(&<#ty as __x::Model>::NAMES, #ident, #name, #message)),
-            );
+            rule(span, quote_spanned!(span=> __x::rules::not_inherited(&#names, #ident, #name, #message)));
         }
         let info = of_type(field, &quote!(INFO));
         for (attribute, check) in [

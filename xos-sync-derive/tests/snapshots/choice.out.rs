@@ -2,6 +2,7 @@
 const _: () = {
     use ::xos_sync::__private as __x;
     #[automatically_derived]
+    #[diagnostic::do_not_recommend]
     impl __x::FieldType for ServiceKind {
         const KIND: __x::Kind = __x::Kind::Text;
         const CHOICES: &'static [__x::ChoiceDef] =
@@ -23,6 +24,7 @@ const _: () = {
         }
     }
     #[automatically_derived]
+    #[diagnostic::do_not_recommend]
     impl __x::Optional for ServiceKind {}
     #[automatically_derived]
     impl __x::Choice for ServiceKind {
@@ -70,7 +72,7 @@ const _: () = {
     #[automatically_derived]
     impl ::core::convert::From<ServiceKind> for __x::Value {
         fn from(value: ServiceKind) -> Self {
-            __x::FieldType::to_value(&value)
+            __x::Value::Text(::std::borrow::ToOwned::to_owned(__x::Choice::as_str(&value)))
         }
     }
 };

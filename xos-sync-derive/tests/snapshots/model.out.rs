@@ -22,7 +22,6 @@ const _: () = {
         ServiceInstance: __x::IsA<__B>
     {
     }
-    #[automatically_derived]
     #[allow(dead_code)]
     impl HelloWorldServiceInstance {
         #[doc = " The name of who is being greeted"]
@@ -48,6 +47,7 @@ const _: () = {
         }
     }
     #[automatically_derived]
+    #[diagnostic::do_not_recommend]
     impl __x::Model for HelloWorldServiceInstance {
         const MODEL_NAME: &'static str = "HelloWorldServiceInstance";
         const FIELD_COUNT: usize = <ServiceInstance as __x::Model>::FIELD_COUNT + 2usize;
@@ -79,8 +79,7 @@ const _: () = {
                 <String as __x::FieldType>::INFO.target,
                 <Option<Link<HelloWorldServiceInstance>> as __x::FieldType>::INFO.target,
             ];
-            static NEEDED: [__x::Need; __x::count_needs(NEEDS)] =
-                __x::collect_needs(<HelloWorldServiceInstance as __x::Model>::def, NEEDS);
+            static NEEDED: [__x::Need; __x::count_needs(NEEDS)] = __x::collect_needs(NEEDS);
             static DEF: __x::ModelDef = __x::ModelDef {
                 name: __x::Cow::Borrowed("HelloWorldServiceInstance"),
                 app_label: __x::Cow::Borrowed("hello-world"),
@@ -109,19 +108,19 @@ const _: () = {
             &SHAPE
         }
         fn id(&self) -> __x::ObjectId {
-            __x::Model::id(&self.service_instance)
+            <ServiceInstance as __x::Model>::id(&self.service_instance)
         }
         fn origin(&self) -> &__x::Origin {
-            __x::Model::origin(&self.service_instance)
+            <ServiceInstance as __x::Model>::origin(&self.service_instance)
         }
         fn origin_mut(&mut self) -> &mut __x::Origin {
-            __x::Model::origin_mut(&mut self.service_instance)
+            <ServiceInstance as __x::Model>::origin_mut(&mut self.service_instance)
         }
         fn display_name(&self) -> ::core::option::Option<&str> {
-            __x::Model::display_name(&self.service_instance)
+            <ServiceInstance as __x::Model>::display_name(&self.service_instance)
         }
         fn write_values(&self, out: &mut ::std::vec::Vec<__x::Value>) {
-            __x::Model::write_values(&self.service_instance, out);
+            <ServiceInstance as __x::Model>::write_values(&self.service_instance, out);
             out.push(<String as __x::FieldType>::to_value(&self.hello_to));
             out.push(<Option<Link<HelloWorldServiceInstance>> as __x::FieldType>::to_value(&self.address));
         }
