@@ -107,15 +107,15 @@ impl Shell {
             _ if matches!(why, Why::Recheck | Why::Awaited) => !status.doomed && !is_deleted(leaf, &record),
             _ => !status.doomed && status.asks_for_work(),
         };
+        let mut links = Vec::new();
+        facts::links_of(leaf, &record, &mut links);
+        let fact = status.fact(leaf, read, Why::Scan, &links);
         if !wanted {
-            let mut links = Vec::new();
-            facts::links_of(leaf, &record, &mut links);
-            let fact = status.fact(leaf, read, Why::Scan, &links);
             self.tell(Event::Facts(&[fact]));
             self.finish(run, Outcome::Skipped);
             return;
         }
-        self.tell(Event::Fetched(run, read, facts::worked_on(leaf, &record)));
+        self.tell(Event::Fetched(run, &fact));
         self.work_on(run, record);
     }
 
