@@ -19,12 +19,12 @@ mod machine;
 mod plan;
 mod reads;
 mod rings;
-#[cfg(test)]
-mod rules;
 mod runs;
 #[cfg(test)]
 mod simulation;
 mod slab;
+#[cfg(test)]
+mod tests;
 mod types;
 mod watch;
 

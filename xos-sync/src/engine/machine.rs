@@ -221,9 +221,16 @@ impl Engine {
         self.backlog = false;
         self.ring_alarms(now, out);
         self.sweep(now, out);
-        self.thaw_some(now, out);
-        self.search_circles(now, out);
-        self.fill(now, out);
+        // A start that finds itself blocked may close a circle, and a broken circle lets something start.
+        for _ in 0..4 {
+            self.thaw_some(now, out);
+            self.search_circles(now, out);
+            self.fill(now, out);
+            if self.backlog || (self.suspects.is_empty() && self.thaw.is_empty()) {
+                break;
+            }
+        }
+        self.backlog |= !self.suspects.is_empty() || !self.thaw.is_empty();
         self.bury(BUDGET);
         if self.stop == Stop::Draining && self.runs.running() + self.runs.storing() == 0 {
             self.stop = Stop::Drained;

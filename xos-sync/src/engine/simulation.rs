@@ -6,56 +6,23 @@
 //! for dead runs, nothing while it must not be. At the end, when faults have stopped: all is clean, whatever a
 //! step had touched was deleted before it was purged, and the engine has forgotten everything.
 
+#![allow(clippy::struct_excessive_bools, reason = "each is one thing that can be so or not")]
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
+use self::world::{Object, Random, apply, fact};
 use super::index::mix;
 use super::*;
+
+mod shell;
+mod world;
 
 const MODELS: u16 = 3;
 /// A model nobody observes.
 const FOREIGN: ModelId = ModelId(MODELS);
 const IDS: u32 = 12;
 const LIMIT: usize = 2;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self.0.wrapping_add(1);
-        mix(self.0 ^ 0x5851_f42d_4c95_7f2d) % n
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-
-    fn pick<T: Copy>(&mut self, items: &[T]) -> T {
-        items[self.below(items.len() as u64) as usize]
-    }
-
-    fn model(&mut self) -> u16 {
-        self.below(u64::from(MODELS)) as u16
-    }
-
-    fn id(&mut self) -> u32 {
-        1 + self.below(u64::from(2 * IDS)) as u32
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Object {
-    links: Vec<ObjectKey>,
-    updated: u64,
-    enacted: u64,
-    policed: u64,
-    deleted: bool,
-    need_delete: bool,
-    need_reap: bool,
-    /// A step had an effect outside that no delete_record has undone.
-    touched: bool,
-    retry: Option<Retry>,
-}
 
 /// A read: the pages it still has to look at, and what the last page said.
 struct Read {
@@ -325,249 +292,6 @@ impl Sim {
         }
     }
 
-    // ---- reads ----
-
-    fn start_read(&mut self, models: Vec<ModelId>, pages: VecDeque<Vec<ObjectKey>>, why: Why) -> ReadId {
-        self.reads += 1;
-        let id = ReadId(self.reads);
-        self.give(Event::ReadStarted(id, &models));
-        self.open.push(Read { id, models, pages, told: None, why });
-        id
-    }
-
-    fn start_scan(&mut self, model: ModelId) {
-        let ids: Vec<ObjectKey> = (1..=self.ids + 20).map(|id| ObjectKey::new(model, id)).collect();
-        let pages = ids
-            .chunks(1 + self.random.below(u64::from(self.ids) + 1) as usize)
-            .map(<[ObjectKey]>::to_vec)
-            .collect();
-        self.start_read(vec![model], pages, Why::Scan);
-    }
-
-    fn follow_feed(&mut self) {
-        let count = 1 + self.random.below(4) as usize;
-        let keys: Vec<ObjectKey> = self.announced.drain(..count.min(self.announced.len())).collect();
-        if keys.is_empty() {
-            return;
-        }
-        self.start_read(Vec::new(), VecDeque::from([keys]), Why::Change);
-    }
-
-    fn progress_read(&mut self) {
-        if self.open.is_empty() {
-            return;
-        }
-        let at = self.random.below(self.open.len() as u64) as usize;
-        let failed = !self.core_up || (!self.calm && self.random.one_in(40));
-        let read = &mut self.open[at];
-        if let Some(told) = read.told.take() {
-            let (id, why) = (read.id, read.why);
-            self.tell(id, why, &told);
-        } else if failed {
-            let read = self.open.remove(at);
-            if read.models.is_empty() && self.core_up {
-                // The shell has to tell of every change: it reads again.
-                self.announced.extend(read.pages.into_iter().flatten());
-            } else if self.leading && self.core_up {
-                self.scan.extend(read.models);
-            }
-            self.give(Event::ReadEnded(read.id, Complete::Partial));
-        } else if let Some(page) = read.pages.pop_front() {
-            let told = page.into_iter().map(|key| (key, self.world.get(&key).cloned())).collect();
-            read.told = Some(told);
-        } else {
-            let read = self.open.remove(at);
-            let complete = if read.models.is_empty() { Complete::Partial } else { Complete::Whole };
-            self.give(Event::ReadEnded(read.id, complete));
-        }
-    }
-
-    fn tell(&mut self, read: ReadId, why: Why, told: &[(ObjectKey, Option<Object>)]) {
-        let policies = self.policies;
-        let mut facts = Vec::new();
-        for (key, object) in told {
-            match object {
-                Some(object) => {
-                    let fact = fact(*key, object, read, why, policies);
-                    let idle = fact.sync == Due::No && fact.policy == Due::No && !fact.doomed;
-                    if !idle || why == Why::Change {
-                        facts.push(fact);
-                    }
-                }
-                None if why == Why::Change => self.give(Event::Vanished(*key, read)),
-                None => {}
-            }
-        }
-        self.give(Event::Facts(&facts));
-    }
-
-    // ---- steps and their results ----
-
-    fn progress_run(&mut self) {
-        let waiting: Vec<usize> = (0..self.live.len()).filter(|&at| !self.live[at].finished).collect();
-        if waiting.is_empty() {
-            return;
-        }
-        let at = self.random.pick(&waiting);
-        let (run, key, verb) = (self.live[at].run, self.live[at].key, self.live[at].verb);
-        if self.live[at].orphan || !self.core_up && !self.live[at].begun {
-            return self.finish(at, Outcome::Interrupted);
-        }
-        if !self.live[at].begun {
-            return self.begin(at);
-        }
-        let undo = verb == Verb::DeleteRecord;
-        let outcome = match self.random.below(if self.calm { 1 } else { 12 }) {
-            0..5 if self.live[at].cancelled => Outcome::TimedOut,
-            0..5 => {
-                let again = !self.calm && self.random.one_in(8);
-                Outcome::Done { recheck: again.then(|| Duration::from_secs(self.random.below(100))) }
-            }
-            5 => Outcome::deferred("later"),
-            6 => Outcome::failed(self.random.pick(&["a", "b"])),
-            7 => Outcome::Panicked { text: TextHash::of("p") },
-            8 => Outcome::Interrupted,
-            9 => {
-                let (model, id) = (self.random.pick(&[0, 1, 2, FOREIGN.0]), self.random.id());
-                let at_most = Duration::from_secs(self.random.below(200));
-                Outcome::WaitFor { key: self::key(model, id), at_most }
-            }
-            10 => {
-                let retry_after = Some(Duration::from_secs(self.random.below(30)));
-                Outcome::Failed { kind: FailureKind::Innocuous, retry_after, text: TextHash::of("i") }
-            }
-            // It goes on for a while.
-            _ => return,
-        };
-        if undo
-            && matches!(outcome, Outcome::Done { .. })
-            && let Some(object) = self.world.get_mut(&key)
-        {
-            object.touched = false;
-        }
-        assert_eq!(run, self.live[at].run);
-        self.finish(at, outcome);
-    }
-
-    /// The shell reads the object again, claims, and runs the handlers.
-    fn begin(&mut self, at: usize) {
-        let (run, key, verb) = (self.live[at].run, self.live[at].key, self.live[at].verb);
-        let read = self.start_read(Vec::new(), VecDeque::new(), Why::Change);
-        match self.world.get(&key).cloned() {
-            None => {
-                if self.random.one_in(2) {
-                    self.give(Event::Vanished(key, read));
-                }
-                self.finish(at, Outcome::Gone);
-            }
-            Some(object) => {
-                let fits = match verb {
-                    Verb::SyncRecord | Verb::HandleChange => !object.deleted,
-                    Verb::DeleteRecord | Verb::HandleDelete => object.deleted && !object.need_reap,
-                };
-                if fits {
-                    let object = self.world.get_mut(&key).unwrap();
-                    assert!(
-                        verb != Verb::SyncRecord || self.live[at].claim || object.need_delete,
-                        "not claimed"
-                    );
-                    self.live[at].begun = true;
-                    if verb == Verb::SyncRecord {
-                        object.need_delete |= self.live[at].claim;
-                        object.touched = true;
-                    }
-                    let object = object.clone();
-                    if self.random.one_in(2) {
-                        let fact = fact(key, &object, read, Why::Change, self.policies);
-                        self.give(Event::Fetched(run, &fact));
-                    }
-                } else {
-                    let told = [(key, Some(object))];
-                    self.tell(read, Why::Change, &told);
-                    self.finish(at, Outcome::Skipped);
-                }
-            }
-        }
-        if let Some(at) = self.open.iter().position(|open| open.id == read) {
-            self.open.remove(at);
-            self.give(Event::ReadEnded(read, Complete::Partial));
-        }
-    }
-
-    fn finish(&mut self, at: usize, outcome: Outcome) {
-        let run = self.live[at].run;
-        self.live[at].finished = true;
-        if self.live[at].orphan {
-            self.live.remove(at);
-        }
-        self.give(Event::Finished(run, outcome));
-        // What is not stored now and does not wait for the core is over.
-        self.bury_runs();
-    }
-
-    /// The runs the engine has ended.
-    fn bury_runs(&mut self) {
-        let engine = &self.engine;
-        let now = self.now;
-        let dead = &mut self.dead;
-        self.live.retain(|l| {
-            let at_work = match engine.explain(l.key, now).state {
-                State::Running { run, .. } | State::Storing { run } => run == l.run,
-                _ => false,
-            };
-            let keep = !l.finished || at_work;
-            if !keep {
-                dead.push(l.run);
-            }
-            keep
-        });
-    }
-
-    fn answer_store(&mut self) {
-        let waiting: Vec<usize> = (0..self.live.len()).filter(|&at| self.live[at].store.is_some()).collect();
-        if waiting.is_empty() {
-            return;
-        }
-        let at = self.random.pick(&waiting);
-        let (run, key, lane) = (self.live[at].run, self.live[at].key, self.live[at].verb.lane());
-        let Some(what) = self.live[at].store.take() else { return };
-        let fault = if self.calm { 20 } else { self.random.below(12) };
-        let conflict = fault == 2
-            && self.world.get(&key).is_some_and(
-                |o| matches!(what, Store::Success { as_fetched } if as_fetched != Version(o.updated)),
-            );
-        let result = match (self.world.get_mut(&key), fault) {
-            _ if !self.core_up => Err(StoreFault::Away),
-            (None, _) => Err(StoreFault::Gone),
-            (_, 0) => Err(StoreFault::Away),
-            (_, 3) => Err(StoreFault::Rejected { text: TextHash::of("no") }),
-            _ if conflict => Err(StoreFault::Conflict),
-            (Some(object), _) => {
-                let stored = apply(object, lane, what);
-                self.change(key);
-                // The error after the write took effect.
-                if fault == 1 { Err(StoreFault::Away) } else { Ok(stored) }
-            }
-        };
-        self.live[at].away = result == Err(StoreFault::Away);
-        if self.random.one_in(3) {
-            // The answer is late: much can happen between the write and its acknowledgement.
-            for _ in 0..self.random.below(8) {
-                self.read_or_change();
-            }
-        }
-        self.give(Event::Stored(run, result));
-        self.bury_runs();
-    }
-
-    fn read_or_change(&mut self) {
-        match self.random.below(if self.calm { 2 } else { 3 }) {
-            0 => self.follow_feed(),
-            1 => self.progress_read(),
-            _ => self.user(),
-        }
-    }
-
     // ---- what goes wrong ----
 
     fn trouble(&mut self) {
@@ -599,16 +323,17 @@ impl Sim {
                 self.announced.clear();
                 self.give(Event::Gap);
             }
-            7 => match self.paused.take() {
-                Some(scope) => self.give(Event::Resume(scope)),
-                None => {
+            7 => {
+                if let Some(scope) = self.paused.take() {
+                    self.give(Event::Resume(scope));
+                } else {
                     let model = self.random.model();
                     let scopes = [Scope::All, Scope::Model(ModelId(model)), Scope::Object(key(model, 3))];
                     let scope = self.random.pick(&scopes);
                     self.paused = Some(scope);
                     self.give(Event::Pause(scope));
                 }
-            },
+            }
             8 if !self.dead.is_empty() => {
                 let run = self.random.pick(&self.dead);
                 self.give(Event::Finished(run, Outcome::DONE));
@@ -712,46 +437,6 @@ impl Sim {
         assert_eq!(self.engine.counts(), Counts::default(), "something is left");
         assert!(self.watched.is_empty());
         self.give(Event::Shutdown);
-    }
-}
-
-fn fact(key: ObjectKey, object: &Object, read: ReadId, why: Why, policies: bool) -> Fact<'_> {
-    let due = |done: u64| if done == object.updated { Due::No } else { Due::At(Version(object.updated)) };
-    let gone = object.deleted && object.need_reap;
-    Fact {
-        sync: if object.deleted { Due::No } else { due(object.enacted) },
-        policy: if policies && !gone { due(object.policed) } else { Due::No },
-        doomed: object.deleted && !object.need_reap,
-        claimed: object.need_delete,
-        links: &object.links,
-        retry: object.retry,
-        why,
-        ..Fact::clean(key, key.root(), read)
-    }
-}
-
-fn apply(object: &mut Object, lane: Lane, what: Store) -> Version {
-    match what {
-        Store::Success { as_fetched } => {
-            match lane {
-                // A deletion in between has unset both for good.
-                _ if object.deleted && lane == Lane::Sync => {}
-                Lane::Sync => object.enacted = as_fetched.0,
-                Lane::Policy => object.policed = as_fetched.0,
-            }
-            object.retry = None;
-            as_fetched
-        }
-        Store::Failure { attempts, next_run, version, kind, .. } => {
-            if lane == Lane::Sync {
-                object.retry = Some(Retry { version, attempts, next_run, kind, text: TextHash(0) });
-            }
-            version
-        }
-        Store::Reap => {
-            object.need_reap = true;
-            Version(0)
-        }
     }
 }
 
