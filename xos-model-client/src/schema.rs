@@ -302,13 +302,8 @@ impl Schema {
             let mut next = 1900;
             let mut numbered: Vec<ReverseLink> = Vec::new();
             for (mut link, number) in links {
-                link.wire_number = match number {
-                    Some(number) => number + 100 * above as u16,
-                    None => {
-                        next += 1;
-                        next - 1
-                    }
-                };
+                link.wire_number = number.map_or(next, |number| number + 100 * above as u16);
+                next += u16::from(number.is_none());
                 if let Some(twin) = numbered.iter().find(|twin| twin.name == link.name || twin.wire_number == link.wire_number) {
                     let from = |id: ModelId| self.by_id(id).map_or("?", |model| model.name().as_ref());
                     let problem = format!(

@@ -408,3 +408,40 @@ fn all_faults_are_reported_together() {
          the object is there already",
     );
 }
+
+mod any_text {
+    use proptest::prelude::*;
+
+    use super::{faults, schema};
+
+    const RECIPE: &str = "tosca_definitions_version: tosca_simple_yaml_1_0
+topology_template:
+  node_templates:
+    s: {type: tosca.nodes.HelloWorldService, properties: {name: x, hello_from: y}}
+    i:
+      type: tosca.nodes.HelloWorldServiceInstance
+      properties: {name: x, hello_to: 'y'}
+      requirements: [{owner: {node: s, relationship: tosca.relationships.BelongsToOne}}]
+";
+
+    proptest! {
+        // Invariant: any text is either a sound recipe or has faults that say something, and nothing panics.
+        #[test]
+        fn is_a_recipe_or_has_faults(text in "\\PC*") {
+            prop_assert!(!faults(&text).is_empty());
+        }
+
+        // Invariant: the same for a recipe with a piece cut out or put in, as an editor saves it half-way.
+        #[test]
+        fn half_written_recipes_do_not_panic(from in 0..RECIPE.len(), len in 0..40usize, put in "[-:{}\\[\\]'\"#a \n\t]{0,3}") {
+            let to = (from + len).min(RECIPE.len());
+            let text = format!("{}{put}{}", &RECIPE[..from], &RECIPE[to..]);
+            let recipe = xos_model_client::tosca::Recipe::parse(&text, "r.yaml");
+            let result = recipe.and_then(|recipe| recipe.check(&schema()));
+            if let Err(fault) = result {
+                prop_assert!(fault.faults().iter().all(|fault| !fault.problem.is_empty()));
+                prop_assert!(fault.to_string().starts_with("r.yaml"));
+            }
+        }
+    }
+}

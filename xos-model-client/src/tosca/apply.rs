@@ -66,6 +66,22 @@ impl Recipe {
         work.run(plan, &self.file).await
     }
 
+    /// Deletes what this recipe and earlier versions of it created, dependents first.
+    ///
+    /// What must exist and what somebody else made stays, unless it links to something that is deleted. The same
+    /// happens when a recipe with `node_templates: {}` is applied.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Recipe::apply).
+    pub async fn delete(
+        &self,
+        accessor: &dyn ModelAccessor,
+        memory: &dyn Memory,
+    ) -> Result<Report, RecipeError> {
+        self.emptied().apply(accessor, memory).await
+    }
+
     async fn plan_checked(
         &self,
         schema: &Schema,

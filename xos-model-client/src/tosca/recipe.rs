@@ -80,6 +80,11 @@ impl Recipe {
         }
     }
 
+    /// The same recipe without nodes.
+    pub(super) fn emptied(&self) -> Recipe {
+        Recipe { file: self.file.clone(), description: self.description.clone(), templates: Vec::new() }
+    }
+
     /// The name of the file.
     pub fn file(&self) -> &str {
         &self.file

@@ -62,12 +62,20 @@ impl Report {
 
     /// The nodes of the recipe as XOS's TOSCA engine reports them: `Created models: ['constraints', 'service']`.
     pub fn created_models_line(&self) -> String {
-        let is_there = |node: &&NodeReport| {
-            matches!(node.done, Done::Created { .. } | Done::Updated { .. } | Done::Unchanged)
-        };
-        let names: Vec<String> =
-            self.nodes.iter().filter(is_there).map(|node| format!("'{}'", node.node)).collect();
-        format!("Created models: [{}]", names.join(", "))
+        self.line("Created", |done| {
+            matches!(done, Done::Created { .. } | Done::Updated { .. } | Done::Unchanged)
+        })
+    }
+
+    /// The nodes that were deleted, in the same form: `Deleted models: ['serviceinstance', 'service']`.
+    pub fn deleted_models_line(&self) -> String {
+        self.line("Deleted", |done| matches!(done, Done::Deleted))
+    }
+
+    fn line(&self, verb: &str, is_it: fn(&Done) -> bool) -> String {
+        let nodes = self.nodes.iter().filter(|node| is_it(&node.done));
+        let names: Vec<String> = nodes.map(|node| format!("'{}'", node.node)).collect();
+        format!("{verb} models: [{}]", names.join(", "))
     }
 }
 
@@ -103,5 +111,42 @@ impl fmt::Display for NodeReport {
             Done::Kept { why } => write!(f, ": {why}"),
             _ => Ok(()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_reads_line_by_line() {
+        let node = |node: &str, id: i32, done: Done| NodeReport {
+            node: node.into(),
+            model: "Site".into(),
+            id: ObjectId::new(id),
+            done,
+        };
+        let report = Report {
+            nodes: vec![
+                node("a", 1, Done::Unchanged),
+                node("b", 2, Done::Created { fields: vec!["name".into(), "site_url".into()] }),
+                node("c", 3, Done::Deleted),
+                node("d", 0, Done::Gone),
+                node("e", 4, Done::Kept { why: "because".into() }),
+            ],
+        };
+        assert_eq!(
+            report.to_string().lines().collect::<Vec<_>>(),
+            [
+                "unchanged a (Site 1)",
+                "created   b (Site 2): name, site_url",
+                "deleted   c (Site 3)",
+                "gone      d (Site)",
+                "kept      e (Site 4): because",
+            ]
+        );
+        assert_eq!(report.created_models_line(), "Created models: ['a', 'b']");
+        assert_eq!(report.deleted_models_line(), "Deleted models: ['c']");
+        assert!(!report.wrote_nothing());
     }
 }
