@@ -69,7 +69,10 @@ pub const fn default_fits(info: TypeInfo, default: ConstDefault, message: &str) 
                 "this default does not fit into the i32 of its field"
             ),
             Kind::UInt32 => {
-                assert!(int >= 0 && int <= u32::MAX as i64, "this default does not fit into the u32 of its field");
+                assert!(
+                    int >= 0 && int <= u32::MAX as i64,
+                    "this default does not fit into the u32 of its field"
+                );
             }
             _ => panic!("{}", message),
         },
@@ -96,16 +99,41 @@ const fn is_choice(info: TypeInfo, text: &str) -> bool {
     false
 }
 
-/// No field that is inherited has this name, in Rust or in the core: through `Deref` it could not be reached any more.
+/// No inherited field has this name, in Rust or in the core.
 ///
 /// # Panics
 ///
 /// At compile time, with `message`, when one has.
 #[track_caller]
-pub const fn not_inherited(base: &Names, ident: &str, name: &str, message: &str) {
+pub const fn not_inherited(base: &Names, name: &str, message: &str) {
+    ident_not_inherited(base, name, message);
+    name_not_inherited(base, name, message);
+}
+
+/// No inherited field is called this in Rust: through `Deref` it could not be reached any more.
+///
+/// # Panics
+///
+/// At compile time, with `message`, when one is.
+#[track_caller]
+pub const fn ident_not_inherited(base: &Names, ident: &str, message: &str) {
     let mut level = Some(base);
     while let Some(names) = level {
-        must(!has(names.idents, ident) && !has(names.own, name), message);
+        must(!has(names.idents, ident), message);
+        level = names.base;
+    }
+}
+
+/// No inherited field is called this in the core, where all fields of a chain are fields of one object.
+///
+/// # Panics
+///
+/// At compile time, with `message`, when one is.
+#[track_caller]
+pub const fn name_not_inherited(base: &Names, name: &str, message: &str) {
+    let mut level = Some(base);
+    while let Some(names) = level {
+        must(!has(names.own, name), message);
         level = names.base;
     }
 }
@@ -137,9 +165,6 @@ const fn same(one: &str, other: &str) -> bool {
 }
 
 #[track_caller]
-#[allow(clippy::panic)]
 const fn must(holds: bool, message: &str) {
-    if !holds {
-        panic!("{}", message);
-    }
+    assert!(holds, "{}", message);
 }

@@ -5,7 +5,9 @@
 
 use std::borrow::Cow;
 
-use crate::model::{ChoiceDef, ConstDefault, DefaultValue, FieldDef, FieldName, Kind, LinkDef, Model, ModelDef, Presence};
+use crate::model::{
+    ChoiceDef, ConstDefault, DefaultValue, FieldDef, FieldName, Kind, LinkDef, Model, ModelDef, Presence,
+};
 use crate::models::XosBase;
 
 /// Finds a model's definition when it is asked for, so that models may link to each other.
@@ -27,6 +29,10 @@ pub struct TypeInfo {
 }
 
 /// What the attributes of a field say.
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an attribute of its own, with a name at the place where it is set"
+)]
 #[derive(Copy, Clone, Debug)]
 pub struct FieldSpec {
     /// The name in the core.

@@ -39,7 +39,11 @@ impl Ctxt {
 
 /// The candidate that is most like a misspelt name, for "did you mean".
 pub(crate) fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (name.chars().count() / 3).max(1);
+    // In a name of two letters, one that differs is another name.
+    let limit = match name.chars().count() {
+        0..=2 => 0,
+        letters => (letters / 3).max(1),
+    };
     candidates
         .into_iter()
         .map(|candidate| (distance(name, candidate), candidate))

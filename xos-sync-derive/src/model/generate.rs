@@ -433,18 +433,12 @@ fn access(model: &Model) -> TokenStream {
 /// The rules that only types can decide, each at the token it is about.
 fn rules(model: &Model) -> TokenStream {
     let mut rules = TokenStream::new();
+    if let Some(base) = model.base() {
+        rules.extend(shadowing_rules(model, base));
+    }
     let mut rule =
         |span: Span, check: TokenStream| rules.extend(quote_spanned!(span=> const _: () = #check;));
     for field in model.with_role(Role::Own) {
-        if let Some(base) = model.base() {
-            let names = of_model(&base.ty, &quote!(NAMES));
-            let (name, ident) = (&field.name, field.ident.unraw().to_string());
-            let message = format!(
-                "the base has a field `{ident}` already, and this one would hide it; give it another name"
-            );
-            let span = field.ident.span();
-            rule(span, quote_spanned!(span=> __x::rules::not_inherited(&#names, #ident, #name, #message)));
-        }
         let info = of_type(field, &quote!(INFO));
         for (attribute, check) in [
             ("max_length", "is_string"),
@@ -464,6 +458,35 @@ fn rules(model: &Model) -> TokenStream {
             let (span, value, message) =
                 (default.span, const_default(&default.value), default_message(&default.value));
             rule(span, quote_spanned!(span=> __x::rules::default_fits(#info, #value, #message)));
+        }
+    }
+    rules
+}
+
+/// No field may hide an inherited one, nor share its name in the core.
+fn shadowing_rules(model: &Model, base: &Field) -> TokenStream {
+    let names = of_model(&base.ty, &quote!(NAMES));
+    let mut rules = TokenStream::new();
+    let mut rule = |span: Span, check: &str, name: &str, message: String| {
+        let check = Ident::new(check, span);
+        rules.extend(quote_spanned!(span=> const _: () = __x::rules::#check(&#names, #name, #message);));
+    };
+    for field in model.fields.iter().filter(|field| matches!(field.role, Role::Base | Role::Own)) {
+        let (ident, span) = (field.ident.unraw().to_string(), field.ident.span());
+        let hides = format!(
+            "the base has a field `{ident}` already, and this one would hide it; give it another name"
+        );
+        match &field.wire_name {
+            _ if field.role == Role::Base => rule(span, "ident_not_inherited", &ident, hides),
+            None => rule(span, "not_inherited", &ident, hides),
+            Some(name) => {
+                rule(span, "ident_not_inherited", &ident, hides);
+                let message = format!(
+                    "the base has a field that the core calls \"{}\" already; give this one another name",
+                    field.name
+                );
+                rule(name.span(), "name_not_inherited", &field.name, message);
+            }
         }
     }
     rules

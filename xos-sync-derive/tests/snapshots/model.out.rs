@@ -134,11 +134,25 @@ const _: () = {
             })
         }
     }
+    const _: () = __x::rules::ident_not_inherited(
+        &<ServiceInstance as __x::Model>::NAMES,
+        "service_instance",
+        "the base has a field `service_instance` already, and this one would hide it; give it another name",
+    );
     const _: () = __x::rules::not_inherited(
         &<ServiceInstance as __x::Model>::NAMES,
         "hello_to",
-        "hello_to",
         "the base has a field `hello_to` already, and this one would hide it; give it another name",
+    );
+    const _: () = __x::rules::ident_not_inherited(
+        &<ServiceInstance as __x::Model>::NAMES,
+        "address",
+        "the base has a field `address` already, and this one would hide it; give it another name",
+    );
+    const _: () = __x::rules::name_not_inherited(
+        &<ServiceInstance as __x::Model>::NAMES,
+        "sendTo",
+        "the base has a field that the core calls \"sendTo\" already; give this one another name",
     );
     const _: () = __x::rules::is_string(
         <String as __x::FieldType>::INFO,
@@ -152,12 +166,6 @@ const _: () = {
         <String as __x::FieldType>::INFO,
         __x::ConstDefault::Text("Arya"),
         "a text can be the default of a text (String, or an enum with #[derive(XosChoice)]) only; change the default or the field's type",
-    );
-    const _: () = __x::rules::not_inherited(
-        &<ServiceInstance as __x::Model>::NAMES,
-        "address",
-        "sendTo",
-        "the base has a field `address` already, and this one would hide it; give it another name",
     );
     const _: () = __x::rules::is_link(
         <Option<Link<HelloWorldServiceInstance>> as __x::FieldType>::INFO,

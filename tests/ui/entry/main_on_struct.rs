@@ -1,0 +1,6 @@
+// `main` is a function.
+#[xos_sync::main]
+struct Main;
+
+fn main() {}
+

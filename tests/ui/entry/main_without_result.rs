@@ -1,0 +1,4 @@
+// `main` returns a result.
+#[xos_sync::main]
+async fn main() {}
+

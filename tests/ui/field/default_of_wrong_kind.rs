@@ -1,0 +1,12 @@
+// A default fits the type.
+use xos_sync::prelude::*;
+
+#[derive(XosModel, Clone, Debug)]
+pub struct Greeting {
+    #[xos(base)]
+    pub base: XosBase,
+    #[xos(number = 1, default = 5)]
+    pub a: String,
+}
+
+fn main() {}
