@@ -1,0 +1,83 @@
+//! Every code block of the guides is taken from something that is compiled or run, so that it cannot rot.
+
+use xos_sync_tests::workspace;
+
+/// The guides.
+const GUIDES: [&str; 3] = ["README.md", "docs/tutorial.md", "examples/hello_world/README.md"];
+
+/// Where blocks may come from: programs, tests and files that are compiled or run.
+const SOURCES: [&str; 6] = [
+    "xos-sync/examples/page.rs",
+    "tests/tests/page.rs",
+    "examples/hello_world/src/main.rs",
+    "examples/hello_world/src/tests.rs",
+    "examples/hello_world/samples/hello-world.yaml",
+    "xos-sync/src/testing.rs",
+];
+
+/// The commands of the guides. The first three are run by `.ci/run` and by tests of the example.
+const COMMANDS: [&str; 4] =
+    ["cargo run -p hello_world", "cargo test --workspace", "cargo run -p hello_world -- --show", "cargo doc --open"];
+
+struct Block {
+    language: String,
+    text: String,
+    line: usize,
+}
+
+fn blocks(guide: &str) -> Vec<Block> {
+    let text = std::fs::read_to_string(workspace().join(guide)).unwrap();
+    let mut blocks = Vec::new();
+    let mut open: Option<Block> = None;
+    for (at, line) in text.lines().enumerate() {
+        match (line.strip_prefix("```"), open.as_mut()) {
+            (Some(_), Some(_)) => blocks.extend(open.take()),
+            (Some(language), None) => {
+                open = Some(Block { language: language.to_owned(), text: String::new(), line: at + 1 });
+            }
+            (None, Some(block)) => {
+                block.text.push_str(line);
+                block.text.push('\n');
+            }
+            (None, None) => {}
+        }
+    }
+    assert!(open.is_none(), "{guide}: a code block is not closed");
+    blocks
+}
+
+#[test]
+fn every_block_of_a_guide_is_compiled_or_run_somewhere() {
+    let sources: Vec<String> =
+        SOURCES.iter().map(|source| std::fs::read_to_string(workspace().join(source)).unwrap()).collect();
+    for guide in GUIDES {
+        for block in blocks(guide) {
+            let known = match block.language.as_str() {
+                "rust" | "yaml" => sources.iter().any(|source| source.contains(&block.text)),
+                "sh" => block.text.lines().all(|command| COMMANDS.contains(&command)),
+                "text" => true,
+                _ => false,
+            };
+            assert!(known, "{guide}:{}: this block is in no file that is compiled or run", block.line);
+        }
+    }
+}
+
+#[test]
+fn every_link_of_a_guide_leads_to_a_file() {
+    for guide in GUIDES {
+        let path = workspace().join(guide);
+        let text = std::fs::read_to_string(&path).unwrap();
+        for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if !link.starts_with("http") && !link.starts_with('#') {
+                assert!(path.parent().unwrap().join(link).exists(), "{guide}: there is no {link}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_changelog_has_an_entry_for_this_version() {
+    let text = std::fs::read_to_string(workspace().join("CHANGELOG.md")).unwrap();
+    assert!(text.contains("## [Unreleased]") || text.contains(concat!("## [", env!("CARGO_PKG_VERSION"), "]")));
+}

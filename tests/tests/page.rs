@@ -1,0 +1,25 @@
+//! DESIGN's page, and the unit test of its step.
+#![allow(dead_code, reason = "the page's main is not run here")]
+
+include!("../../xos-sync/examples/page.rs");
+
+#[xos_sync::test]
+async fn arya_is_greeted() -> Result<(), Box<dyn std::error::Error>> {
+    let core = MockAccessor::new();
+    core.create(HelloWorldService { service: Service { name: "HelloWorld".into(), ..Default::default() }, hello_from: "Jon Snow".into() }).await?;
+    let mut arya = core.create(HelloWorldServiceInstance { hello_to: "Arya".into(), ..Default::default() }).await?;
+    SyncGreeting.sync_record(&core.context(), &mut arya).await.unwrap();
+    Ok(())
+}
+
+#[xos_sync::test]
+async fn tyrion_is_deferred() -> Result<(), Box<dyn std::error::Error>> {
+    let core = MockAccessor::new();
+    let hello = Service { name: "HelloWorld".into(), ..Default::default() };
+    core.create(HelloWorldService { service: hello, hello_from: "Jon Snow".into() }).await?;
+    let tyrion = HelloWorldServiceInstance { hello_to: "Tyrion Lannister".into(), ..Default::default() };
+    let mut tyrion = core.create(tyrion).await?;
+    let error = SyncGreeting.sync_record(&core.context(), &mut tyrion).await.unwrap_err();
+    assert_eq!(error.to_string(), "Maybe later");
+    Ok(())
+}
