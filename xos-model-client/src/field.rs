@@ -116,6 +116,25 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
 }
 
 /// An enum with `#[derive(XosChoice)]`: a text field that may have certain values only.
+///
+/// # Examples
+///
+/// ```
+/// # // An author depends on xos-sync alone and leaves `crate` out.
+/// use xos_model_client::{Choice, XosChoice};
+///
+/// #[derive(XosChoice, Clone, Debug, PartialEq)]
+/// #[xos(crate = xos_model_client)]
+/// pub enum Plane {
+///     #[xos(label = "Control Plane")]
+///     Control,
+///     /// A plane that this program does not know.
+///     Other(String),
+/// }
+///
+/// assert_eq!((Plane::Control.as_str(), Plane::Control.label()), ("control", "Control Plane"));
+/// assert_eq!(Plane::from("data"), Plane::Other("data".into()));
+/// ```
 pub trait Choice {
     /// What is stored, such as `control`.
     fn as_str(&self) -> &str;

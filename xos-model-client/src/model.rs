@@ -314,6 +314,33 @@ pub struct Names {
 ///
 /// `write_values` gives exactly [`FIELD_COUNT`](Model::FIELD_COUNT) values in the order of [`shape`](Model::shape):
 /// `id`, the fields of the root, then those of each model down to this one.
+///
+/// # Examples
+///
+/// ```
+/// # // An author depends on xos-sync alone and leaves `crate` out.
+/// use xos_model_client::models::{Service, ServiceFields as _, ServiceInstance, ServiceInstanceFields as _};
+/// use xos_model_client::{Model, XosModel};
+///
+/// /// One greeting.
+/// #[derive(XosModel, Clone, Debug)]
+/// #[xos(app_label = "hello-world", owner_class = Service, crate = xos_model_client)]
+/// pub struct HelloWorldServiceInstance {
+///     #[xos(base)]
+///     pub service_instance: ServiceInstance,
+///     /// The name of who is being greeted
+///     #[xos(number = 1, max_length = 254, default = "Arya")]
+///     pub hello_to: String,
+/// }
+///
+/// let mut greeting = HelloWorldServiceInstance::default();
+/// assert_eq!(greeting.hello_to, "Arya");
+/// // Inherited fields are there, and so are their constants.
+/// greeting.name = Some("morning".into());
+/// assert_eq!(greeting.to_string(), "morning");
+/// let _ = (HelloWorldServiceInstance::HELLO_TO.eq("Arya"), HelloWorldServiceInstance::NAME.eq("morning"));
+/// assert_eq!(HelloWorldServiceInstance::def().fields[0].help, "The name of who is being greeted");
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an XOS model",
     label = "not a model",

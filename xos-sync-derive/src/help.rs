@@ -24,7 +24,8 @@ pub(crate) fn help(ctxt: &Ctxt, attributes: &[Attribute]) -> String {
                 ),
             );
         }
-        for word in value.split_whitespace() {
+        let lines = value.lines().map(|line| if value.contains('\n') { without_star(line) } else { line });
+        for word in lines.flat_map(str::split_whitespace) {
             if !help.is_empty() {
                 help.push(' ');
             }
@@ -32,6 +33,11 @@ pub(crate) fn help(ctxt: &Ctxt, attributes: &[Attribute]) -> String {
         }
     }
     help
+}
+
+/// A line of a block comment; each may start with an asterisk. In `///`, that is a list.
+fn without_star(line: &str) -> &str {
+    line.trim_start().trim_start_matches('*')
 }
 
 /// One line (or block) of a doc comment.
@@ -67,6 +73,17 @@ mod tests {
                 struct S;
             },
             "The name of who is greeted. Once.",
+        );
+        check(
+            &syn::parse_quote! {
+                /** A block
+                 * of three
+                 *
+                 * lines
+                 */
+                struct S;
+            },
+            "A block of three lines",
         );
         check(&syn::parse_quote! { struct S; }, "");
     }

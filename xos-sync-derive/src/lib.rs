@@ -22,7 +22,7 @@
 //! `#[xos(crate = ..)]` says. `tests/snapshots/` has the code that is written for one model and one choice.
 //!
 //! The examples here are not compiled, because this crate cannot depend on the ones that it is for. The same examples
-//! are compiled in `xos-sync`, and as `tests/ui/pass` of the workspace.
+//! are compiled in `xos-model-client` (at `Model` and `Choice`), and as `tests/ui/pass` of the workspace.
 
 mod attr;
 mod choice;

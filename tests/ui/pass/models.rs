@@ -71,7 +71,10 @@ fn the_definition_has_what_the_author_wrote() {
     assert_eq!(service.base.as_deref(), Some("Service"));
     assert_eq!(service.verbose_name.as_deref(), Some("Hello World"));
     assert_eq!(service.policy.as_deref(), Some("service_policy"));
-    assert_eq!((&*service.validators[0].policy, &*service.validators[0].message), ("named", "give it a name"));
+    assert_eq!(
+        (&*service.validators[0].policy, &*service.validators[0].message),
+        ("named", "give it a name")
+    );
     let instance = HelloWorldServiceInstance::def();
     assert_eq!(instance.owner_class.as_deref(), Some("HelloWorldService"));
     assert_eq!(Deeper::def().app_label, env!("CARGO_PKG_NAME"));
@@ -81,9 +84,15 @@ fn the_definition_has_what_the_author_wrote() {
     assert_eq!((hello_to.max_length, hello_to.tosca_key), (Some(254), true));
     assert_eq!(hello_to.default, Some(DefaultValue::Text("Arya".into())));
     assert_eq!(hello_to.help, "The name of who is being greeted");
-    assert_eq!((field("times").default.clone(), field("times").feedback), (Some(DefaultValue::Int(-3)), true));
+    assert_eq!(
+        (field("times").default.clone(), field("times").feedback),
+        (Some(DefaultValue::Int(-3)), true)
+    );
     assert_eq!(field("volume").default, Some(DefaultValue::Float(1.0)));
-    assert_eq!((field("since").default.clone(), field("since").presence), (Some(DefaultValue::Null), Presence::Optional));
+    assert_eq!(
+        (field("since").default.clone(), field("since").presence),
+        (Some(DefaultValue::Null), Presence::Optional)
+    );
     assert_eq!(field("until").default, Some(DefaultValue::Now));
     let answer_to = field("answer_to");
     let link = answer_to.link.as_ref().unwrap();
@@ -99,9 +108,12 @@ fn the_definition_has_what_the_author_wrote() {
 
 #[test]
 fn a_model_knows_what_it_needs() {
-    let mut names: Vec<_> = HelloWorldServiceInstance::def().closure().iter().map(|def| def.name.to_string()).collect();
+    let mut names: Vec<_> =
+        HelloWorldServiceInstance::def().closure().iter().map(|def| def.name.to_string()).collect();
     names.sort_unstable();
-    for name in ["HelloWorldService", "HelloWorldServiceInstance", "Service", "ServiceInstance", "Slice", "XOSBase"] {
+    for name in
+        ["HelloWorldService", "HelloWorldServiceInstance", "Service", "ServiceInstance", "Slice", "XOSBase"]
+    {
         assert!(names.iter().any(|known| known == name), "{name} in {names:?}");
     }
 }
@@ -110,7 +122,10 @@ fn a_model_knows_what_it_needs() {
 fn default_is_what_the_schema_says() {
     let new = HelloWorldServiceInstance::default();
     assert_eq!((new.hello_to.as_str(), new.times, new.mood.clone()), ("Arya", Some(-3), Mood::Happy));
-    assert_eq!((new.since, new.until, new.answer_to, new.r#type.clone()), (None, Timestamp::UNSET, None, None));
+    assert_eq!(
+        (new.since, new.until, new.answer_to, new.r#type.clone()),
+        (None, Timestamp::UNSET, None, None)
+    );
     assert_eq!((new.backend_status.as_str(), new.id.is_set()), ("Provisioning in progress", false));
     assert!((new.volume - 1.0).abs() < f32::EPSILON && new.loudness == 0);
 }
