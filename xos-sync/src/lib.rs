@@ -7,7 +7,8 @@
 //!
 //! # Examples
 //!
-//! ```
+//! ```no_run
+//! // no_run: it would run until somebody stops it
 #![doc = include_str!("../examples/page.rs")]
 //! ```
 //!
@@ -31,7 +32,7 @@ pub mod prelude;
 #[cfg(feature = "embedded")]
 pub mod recipe;
 mod shell;
-pub mod show;
+mod show;
 mod signals;
 mod step;
 mod synchronizer;
@@ -49,7 +50,8 @@ pub use config::Config;
 pub use context::Context;
 pub use error::{Error, ErrorKind, Result};
 pub use step::{StepError, StepErrorKind, StepResult, SyncStep};
-pub use synchronizer::{Synchronizer, open_core, run_on, run_synchronizer};
+pub use synchronizer::{Synchronizer, open_core, run_on, run_synchronizer, run_until};
+pub use show::{object_table, open_read_only};
 pub use tokio;
 pub use tracing;
 pub use xos_model_client as model_client;

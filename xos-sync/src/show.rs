@@ -22,8 +22,13 @@ pub(crate) async fn show(config: &Config, service: &Synchronizer) -> Result<()> 
     })
 }
 
+/// Opens the core that the configuration chooses for reading only, also while a synchronizer runs on it.
+///
+/// # Errors
+///
+/// A database that does not exist or cannot be read; a remote core.
 #[cfg(feature = "embedded")]
-fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn ModelAccessor>> {
+pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn ModelAccessor>> {
     use crate::config::{CoreChoice, REMOTE_NOT_YET};
 
     match config.core(name) {
@@ -39,8 +44,13 @@ fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn Mode
     }
 }
 
+/// Opens the core that the configuration chooses for reading only.
+///
+/// # Errors
+///
+/// A remote core, which this version cannot speak to.
 #[cfg(not(feature = "embedded"))]
-fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn ModelAccessor>> {
+pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn ModelAccessor>> {
     crate::synchronizer::open_core(config, name)
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tracing::warn;
@@ -45,13 +46,14 @@ pub struct Synchronizer {
     models: Vec<&'static ModelDef>,
     steps: Vec<Arc<dyn AnyStep>>,
     hooks: Vec<Arc<dyn AnyHook>>,
+    recipe: Option<PathBuf>,
 }
 
 impl Synchronizer {
     /// A synchronizer without models and steps. Its name is that of the service whose models it loads; a config file
     /// may give another.
     pub fn new(name: impl Into<String>) -> Self {
-        Synchronizer { name: name.into(), version: None, models: Vec::new(), steps: Vec::new(), hooks: Vec::new() }
+        Synchronizer { name: name.into(), version: None, models: Vec::new(), steps: Vec::new(), hooks: Vec::new(), recipe: None }
     }
 
     /// Its version, instead of the file `VERSION` beside the config file.
@@ -95,6 +97,14 @@ impl Synchronizer {
     {
         self.models.push(M::def());
         self.hooks.push(erase_hook(hook));
+        self
+    }
+
+    /// A recipe that is applied before the first step runs, and again whenever its file changes; see
+    /// [`recipe`](crate::recipe).
+    #[cfg(feature = "embedded")]
+    pub fn recipe(mut self, path: impl Into<PathBuf>) -> Self {
+        self.recipe = Some(path.into());
         self
     }
 
@@ -157,12 +167,27 @@ pub async fn run_synchronizer(config: Config, service: Synchronizer) -> Result<(
         return crate::show::show(&config, &service).await;
     }
     crate::logging::init(&config)?;
-    let accessor = open_core(&config, config.name.as_deref().unwrap_or(&service.name))?;
-    run_on(accessor, config, service, crate::signals::stop()).await
+    run_until(config, service, crate::signals::stop()).await
 }
 
-/// Like [`run_synchronizer`], on an accessor of one's own and until `stop` is done. It neither sets up logging nor
-/// listens for signals: for tests, and for programs that do more than synchronize.
+/// Like [`run_synchronizer`], until `stop` is done. It neither sets up logging nor listens for signals: for programs that do
+/// more than synchronize.
+///
+/// # Errors
+///
+/// As [`run_synchronizer`].
+pub async fn run_until(
+    config: Config,
+    service: Synchronizer,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let name = config.name.clone().unwrap_or_else(|| service.name.clone());
+    let core = Core::open(&config, &name)?;
+    run_in(core, config, service, stop).await
+}
+
+/// Like [`run_until`], on an accessor of one's own: for tests. What a recipe made is remembered only
+/// as long as this runs.
 ///
 /// # Errors
 ///
@@ -173,6 +198,16 @@ pub async fn run_on(
     service: Synchronizer,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
+    run_in(Core::of(accessor), config, service, stop).await
+}
+
+async fn run_in(
+    core: Core,
+    config: Config,
+    service: Synchronizer,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let accessor = core.accessor.clone();
     let name = config.name.clone().unwrap_or_else(|| service.name.clone());
     let span = tracing::info_span!("synchronizer", synchronizer_name = %name);
     let graph = match &config.dependency_graph {
@@ -185,18 +220,35 @@ pub async fn run_on(
     }
     let steps: Vec<&str> = service.steps.iter().map(|step| step.name()).collect();
     span.in_scope(|| lines::engines(&steps, config.steps_dir.as_deref()));
+    let watching = core.apply_recipe(&config, &service, &span).await?;
     if service.steps.is_empty() {
         span.in_scope(lines::nothing_to_do);
         return Ok(());
     }
+    let end = synchronize(&accessor, &config, &service, &name, &graph, &span, stop).await;
+    if let Some(watching) = watching {
+        watching.end().await;
+    }
+    end
+}
+
+async fn synchronize(
+    accessor: &Arc<dyn ModelAccessor>,
+    config: &Config,
+    service: &Synchronizer,
+    name: &str,
+    graph: &DependencyGraph,
+    span: &tracing::Span,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<()> {
     let mut stop = std::pin::pin!(stop);
     loop {
-        let layout = span.in_scope(|| Layout::new(accessor.schema(), &service.steps, &service.hooks, &graph));
-        let options = Options { service: name.clone(), engine: config.engine.clone(), once: config.once };
+        let layout = span.in_scope(|| Layout::new(accessor.schema(), &service.steps, &service.hooks, graph));
+        let options = Options { service: name.to_owned(), engine: config.engine.clone(), once: config.once };
         match Shell::run(accessor.clone(), layout, options, stop.as_mut()).await? {
             End::SchemaChanged => span.in_scope(|| tracing::info!("the models changed; starting again with them")),
             End::Stopped { not_ok } if config.once && not_ok > 0 => {
-                let total = count_objects(accessor.as_ref(), &service).await;
+                let total = count_objects(accessor.as_ref(), service).await;
                 return Err(ErrorKind::NotAllOk { failed: not_ok, total }.into());
             }
             End::Stopped { .. } => return Ok(()),
@@ -210,16 +262,92 @@ pub async fn run_on(
 ///
 /// A remote core, which this version cannot speak to; an embedded one that cannot be opened.
 pub fn open_core(config: &Config, service: &str) -> Result<Arc<dyn ModelAccessor>> {
-    match config.core(service) {
-        #[cfg(feature = "embedded")]
-        CoreChoice::Embedded { database, durability } => Ok(Arc::new(crate::embedded::open(&database, durability)?)),
-        #[cfg(feature = "embedded")]
-        CoreChoice::Memory => Ok(Arc::new(crate::embedded::in_memory()?)),
-        #[cfg(not(feature = "embedded"))]
-        CoreChoice::Embedded { .. } | CoreChoice::Memory => {
-            Err(ErrorKind::NotYet("this program was built without the embedded core; enable the feature \"embedded\"").into())
+    Ok(Core::open(config, service)?.accessor)
+}
+
+/// A core, and where it keeps what a recipe made.
+struct Core {
+    accessor: Arc<dyn ModelAccessor>,
+    #[cfg(feature = "embedded")]
+    embedded: Option<xos_core::EmbeddedCore>,
+}
+
+impl Core {
+    fn of(accessor: Arc<dyn ModelAccessor>) -> Self {
+        Core {
+            accessor,
+            #[cfg(feature = "embedded")]
+            embedded: None,
         }
-        CoreChoice::Remote { .. } => Err(ErrorKind::NotYet(REMOTE_NOT_YET).into()),
+    }
+
+    #[cfg(feature = "embedded")]
+    fn open(config: &Config, service: &str) -> Result<Self> {
+        let core = match config.core(service) {
+            CoreChoice::Embedded { database, durability } => crate::embedded::open(&database, durability)?,
+            CoreChoice::Memory => crate::embedded::in_memory()?,
+            CoreChoice::Remote { .. } => return Err(ErrorKind::NotYet(REMOTE_NOT_YET).into()),
+        };
+        Ok(Core { accessor: Arc::new(core.clone()), embedded: Some(core) })
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    fn open(config: &Config, service: &str) -> Result<Self> {
+        Err(ErrorKind::NotYet(match config.core(service) {
+            CoreChoice::Remote { .. } => REMOTE_NOT_YET,
+            _ => "this program was built without the embedded core; enable the feature \"embedded\"",
+        })
+        .into())
+    }
+
+    /// Applies the recipe, if there is one, and goes on applying it as long as the answer lives.
+    #[cfg(feature = "embedded")]
+    async fn apply_recipe(
+        &self,
+        config: &Config,
+        service: &Synchronizer,
+        span: &tracing::Span,
+    ) -> Result<Option<AbortOnDrop>> {
+        use tracing::Instrument as _;
+        use xos_model_client::tosca::{Applied, Memory};
+
+        let Some(path) = &service.recipe else { return Ok(None) };
+        let memory: Arc<dyn Memory> = match &self.embedded {
+            Some(core) => Arc::new(crate::recipe::InDatabase::new(core.clone(), path)),
+            None => Arc::new(std::sync::Mutex::new(Applied::default())),
+        };
+        let mut recipe = crate::recipe::RecipeFile::new(path.clone(), self.accessor.clone(), memory);
+        recipe.apply_first().instrument(span.clone()).await?;
+        let table = crate::show::object_table(self.accessor.as_ref(), &service.shown_models()).await?;
+        // A closed terminal is no reason not to synchronize.
+        let _ = std::io::Write::write_fmt(&mut std::io::stdout(), format_args!("{table}\n"));
+        if config.once {
+            return Ok(None);
+        }
+        Ok(Some(AbortOnDrop(tokio::spawn(recipe.watch().instrument(span.clone())))))
+    }
+
+    #[cfg(not(feature = "embedded"))]
+    #[allow(clippy::unused_async, reason = "the other form waits")]
+    async fn apply_recipe(&self, _: &Config, _: &Synchronizer, _: &tracing::Span) -> Result<Option<AbortOnDrop>> {
+        Ok(None)
+    }
+}
+
+/// A task that ends when this is dropped.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl AbortOnDrop {
+    /// Ends the task and waits until all it holds is free.
+    async fn end(mut self) {
+        self.0.abort();
+        let _ = (&mut self.0).await;
+    }
+}
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

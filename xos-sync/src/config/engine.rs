@@ -64,7 +64,7 @@ engine! {
     first_retry: Duration = seconds(5), "5 s", Kind::Period { zero: false };
     /// Longest wait between two attempts of a failed step.
     retry_cap: Duration = minutes(5), "5 min", Kind::Period { zero: false };
-    /// Wait before a deferred step runs again.
+    /// Longest wait between two attempts of a deferred step; the first is `first_retry`.
     deferred_retry: Duration = seconds(60), "60 s", Kind::Period { zero: false };
     /// How often all objects are read again; the change feed finds work long before.
     full_scan_interval: Duration = minutes(5), "5 min", Kind::Period { zero: false };

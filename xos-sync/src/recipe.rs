@@ -1,0 +1,209 @@
+//! Keeping a core as a recipe says, while somebody edits it.
+//!
+//! A recipe is a TOSCA file that says which objects there should be; [`tosca`](xos_model_client::tosca) reads it.
+//! [`Synchronizer::recipe`](crate::Synchronizer::recipe) applies one before the first step runs, and again whenever
+//! the file changes: every edit shows its effect within a second.
+//!
+//! - The folder is watched, not the file, so that editors that rename on save are seen; what is written is read when it
+//!   has been quiet for 100 ms.
+//! - A file that is empty, unreadable or invalid changes nothing, and the log says why. At the start it is an error.
+//! - What the recipe created is remembered in the database. A node that disappeared, also while the program was down,
+//!   is deleted; `must-exist` nodes and objects made by others never are.
+//! - Applying an unchanged recipe writes nothing.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::Notify;
+use tracing::{error, info, warn};
+use xos_core::EmbeddedCore;
+use xos_model_client::tosca::{Applied, Memory, Recipe, RecipeError, Report};
+use xos_model_client::{ModelAccessor, ObjectId};
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// How long a file must be quiet before it is read.
+const SETTLED: Duration = Duration::from_millis(100);
+
+/// How long before a recipe is applied again that has to wait, for example for an object to be gone.
+const AGAIN: Duration = Duration::from_millis(500);
+
+/// Where the embedded core keeps what recipes made.
+const NAMESPACE: &str = "recipe";
+
+/// A recipe file, and the core that is kept as it says.
+pub(crate) struct RecipeFile {
+    path: PathBuf,
+    accessor: Arc<dyn ModelAccessor>,
+    memory: Arc<dyn Memory>,
+    /// What was applied last, to tell an edit from a touch.
+    applied: Option<String>,
+}
+
+/// What a recipe made, remembered in the database that its objects are in.
+pub(crate) struct InDatabase {
+    core: EmbeddedCore,
+    key: String,
+}
+
+impl InDatabase {
+    /// The memory of the recipe in this file.
+    pub(crate) fn new(core: EmbeddedCore, path: &Path) -> Self {
+        // The absolute path, so that it does not matter from where the program is started.
+        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        InDatabase { core, key: path.to_string_lossy().into_owned() }
+    }
+}
+
+#[async_trait]
+impl Memory for InDatabase {
+    async fn load(&self) -> xos_model_client::Result<Applied> {
+        let kept = self.core.recall(NAMESPACE).await?;
+        let text = kept.into_iter().find(|(key, _)| *key == self.key).map(|(_, text)| text);
+        let Some(text) = text else { return Ok(Applied::default()) };
+        serde_json::from_value(text).map_err(|error| unreadable(&self.key, &error))
+    }
+
+    async fn store(&self, applied: &Applied) -> xos_model_client::Result<()> {
+        let text = serde_json::to_value(applied).map_err(|error| unreadable(&self.key, &error))?;
+        self.core.remember(NAMESPACE, &self.key, Some(text)).await
+    }
+}
+
+fn unreadable(recipe: &str, error: &serde_json::Error) -> xos_model_client::Error {
+    let message = format!("what the recipe {recipe} made is remembered in a form that this version cannot read: {error}");
+    let faults = vec![xos_model_client::FieldFault::whole(message)];
+    xos_model_client::Error::invalid("recipe", ObjectId::UNSET, faults)
+}
+
+impl RecipeFile {
+    pub(crate) fn new(path: PathBuf, accessor: Arc<dyn ModelAccessor>, memory: Arc<dyn Memory>) -> Self {
+        RecipeFile { path, accessor, memory, applied: None }
+    }
+
+    /// Applies the recipe for the first time.
+    ///
+    /// # Errors
+    ///
+    /// A file that cannot be read or is not valid. What has to be waited for is no error: it is applied again later.
+    pub(crate) async fn apply_first(&mut self) -> Result<()> {
+        let text = self.read()?;
+        match self.apply(&text).await {
+            Ok(report) => self.tell(&report),
+            Err(error) if error.is_retryable() => warn!(e = %error, "the recipe has to wait; it is applied again"),
+            Err(error) => return Err(Error::other(error)),
+        }
+        Ok(())
+    }
+
+    /// Applies the recipe whenever its file changes. Never ends.
+    pub(crate) async fn watch(mut self) {
+        let changed = Arc::new(Notify::new());
+        let _watcher = match watcher(&self.path, changed.clone()) {
+            Ok(watcher) => watcher,
+            Err(error) => {
+                error!(e = %error, recipe = %self.path.display(), "the recipe cannot be watched; edits need a restart");
+                return std::future::pending().await;
+            }
+        };
+        // What was written between the first application and the watching.
+        changed.notify_one();
+        loop {
+            if self.applied.is_some() {
+                changed.notified().await;
+            } else {
+                // The last application has to be repeated, also without an edit.
+                let _ = tokio::time::timeout(AGAIN, changed.notified()).await;
+            }
+            while tokio::time::timeout(SETTLED, changed.notified()).await.is_ok() {}
+            self.apply_again().await;
+        }
+    }
+
+    async fn apply_again(&mut self) {
+        let text = match self.read() {
+            Ok(text) => text,
+            Err(error) => {
+                warn!("{error}; nothing was changed");
+                self.applied = Some(String::new());
+                return;
+            }
+        };
+        if self.applied.as_ref() == Some(&text) {
+            return;
+        }
+        match self.apply(&text).await {
+            Ok(report) => self.tell(&report),
+            Err(error) if error.is_retryable() => info!(e = %error, "the recipe has to wait; it is applied again"),
+            Err(error) => {
+                let done = error.report().filter(|report| !report.wrote_nothing());
+                match done {
+                    Some(report) => error!("the recipe was not applied to its end:\n{error}\nuntil then:\n{report}"),
+                    None => error!("the recipe was not applied; nothing was changed:\n{error}"),
+                }
+                // The same text again would fail the same way.
+                self.applied = Some(text);
+            }
+        }
+    }
+
+    fn read(&self) -> Result<String> {
+        let fault = |problem: String| ErrorKind::File { path: self.path.display().to_string(), problem };
+        let text = std::fs::read_to_string(&self.path)
+            .map_err(|error| fault(format!("the recipe cannot be read: {error}")))?;
+        if text.trim().is_empty() {
+            return Err(fault("the recipe is empty".to_owned()).into());
+        }
+        Ok(text)
+    }
+
+    /// Applies this text. `self.applied` holds it only when it was applied to its end.
+    async fn apply(&mut self, text: &str) -> Result<Report, RecipeError> {
+        self.applied = None;
+        let name = self.path.display().to_string();
+        let recipe = Recipe::parse(text, &name)?;
+        let report = recipe.apply(self.accessor.as_ref(), self.memory.as_ref()).await?;
+        self.applied = Some(text.to_owned());
+        Ok(report)
+    }
+
+    fn tell(&self, report: &Report) {
+        let recipe = self.path.display();
+        if report.wrote_nothing() {
+            info!(%recipe, "recipe applied: nothing to change");
+            return;
+        }
+        info!(%recipe, "recipe applied");
+        for node in &report.nodes {
+            info!("{node}");
+        }
+    }
+}
+
+/// Watches the folder of a file, so that renaming another file over it is seen.
+fn watcher(path: &Path, changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
+    let name = path.file_name().map(ToOwned::to_owned);
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        let concerns = match &event {
+            Ok(event) if matches!(event.kind, EventKind::Access(_)) => false,
+            // Kubernetes swaps a link named `..data` beside a mounted file.
+            Ok(event) => event.paths.iter().any(|path| {
+                path.file_name() == name.as_deref() || path.file_name().is_some_and(|name| name == "..data")
+            }),
+            // Events may have been lost.
+            Err(_) => true,
+        };
+        if concerns {
+            changed.notify_one();
+        }
+    })?;
+    watcher.watch(folder, RecursiveMode::NonRecursive)?;
+    Ok(watcher)
+}
