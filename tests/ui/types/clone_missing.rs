@@ -1,7 +1,7 @@
-// A model can be cloned and shown.
+// A model can be cloned.
 use xos_sync::prelude::*;
 
-#[derive(XosModel)]
+#[derive(XosModel, Debug)]
 pub struct Greeting {
     #[xos(base)]
     pub base: XosBase,
