@@ -26,7 +26,8 @@ pub struct Config {
     pub stop_notice: Duration,
     /// Makes the jitter of two replicas or two tests differ. Default 0.
     pub seed: u64,
-    /// Every model that a key, a leaf or a link can name, observed or not; [`ModelId`] is the position.
+    /// Every model that a key, a leaf or a link can name, observed or not; [`ModelId`] is the position. Facts
+    /// about other leaves are ignored.
     pub models: Vec<Model>,
     /// Limits beside `concurrency`.
     pub limits: Vec<Limit>,

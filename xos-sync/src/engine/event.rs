@@ -45,6 +45,8 @@ pub enum Event<'a> {
     /// This replica leads. A new engine starts nothing before it. Everything is read.
     Leader(Term),
     /// Another one leads, or nobody: all runs are cancelled, everything known is dropped, nothing is stored.
+    /// All watches end without [`Action::Unwatch`](super::Action::Unwatch); reads under way still have to be
+    /// ended, and results under way need no answer.
     LeaderLost,
     /// Start nothing in this scope until it is resumed. Runs go on.
     Pause(Scope),

@@ -17,10 +17,10 @@ use super::types::{Moment, ObjectKey, Run, Term};
 
 /// The most entries one step wakes, frees or starts beyond what its event is about; the rest follows in the
 /// next step, which [`Action::Wake`] asks for at once.
-pub(super) const BUDGET: usize = 1024;
+pub(super) const BUDGET: usize = 512;
 
 /// The most entries one step looks at without touching them.
-pub(super) const LOOK_BUDGET: usize = 8 * BUDGET;
+pub(super) const LOOK_BUDGET: usize = 16 * BUDGET;
 
 /// How many of the latest changes are remembered, so that a `wait_for` that comes just too late sees them.
 const RECENT: usize = 1024;
@@ -185,6 +185,11 @@ impl Engine {
             Event::Timer | Event::Shutdown => {}
         }
         self.work(now, out);
+    }
+
+    /// The term in which this replica leads, if it does.
+    pub const fn leading(&self) -> Option<Term> {
+        self.leading
     }
 
     /// How many objects there are of each kind.

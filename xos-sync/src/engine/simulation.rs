@@ -54,6 +54,8 @@ struct Sim {
     random: Random,
     policies: bool,
     circles: bool,
+    /// The feed announces also what the engine itself stored.
+    echo: bool,
     calm: bool,
     engine: Engine,
     config: Config,
@@ -101,6 +103,7 @@ impl Sim {
         Self {
             policies: random.one_in(3),
             circles: random.one_in(4),
+            echo: random.one_in(2),
             calm: false,
             engine: Engine::new(config.clone()),
             config,
@@ -306,7 +309,7 @@ impl Sim {
                 self.core_up = true;
                 self.give(Event::CoreUp);
             }
-            3 if self.leading && self.random.one_in(4) => {
+            3 if self.leading && self.random.one_in(2) => {
                 self.leading = false;
                 self.announced.clear();
                 self.scan.clear();

@@ -94,7 +94,7 @@ impl Sub<Duration> for Moment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct ReadId(pub u64);
 
-/// A term of leadership. The engine only hands it back in explanations.
+/// A term of leadership. The engine does not look into it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Term(pub u64);
 

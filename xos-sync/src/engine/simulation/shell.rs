@@ -96,6 +96,9 @@ impl Sim {
         }
         let at = self.random.pick(&waiting);
         let (run, key, verb) = (self.live[at].run, self.live[at].key, self.live[at].verb);
+        if self.live[at].orphan && !self.random.one_in(4) {
+            return;
+        }
         if self.live[at].orphan || !self.core_up && !self.live[at].begun {
             return self.finish(at, Outcome::Interrupted);
         }
@@ -230,7 +233,9 @@ impl Sim {
             _ if conflict => Err(StoreFault::Conflict),
             (Some(object), _) => {
                 let stored = apply(object, lane, what);
-                self.change(key);
+                if self.echo {
+                    self.change(key);
+                }
                 // The error after the write took effect.
                 if fault == 1 { Err(StoreFault::Away) } else { Ok(stored) }
             }

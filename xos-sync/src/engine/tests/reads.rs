@@ -67,8 +67,13 @@ fn a_reaped_object_is_not_deleted_again() {
     lab.succeed(1);
     let doomed = Fact { sync: Due::No, doomed: true, ..dirty(1, 7, &[]) };
     lab.tell_from(scan, &[doomed, dirty(1, 5, &[])]);
-    assert_eq!(lab.started(), [-1]);
+    lab.doomed(2, &[]);
+    let between = lab.begin_read(&[]);
+    lab.succeed(2);
+    lab.tell_from(between, &[Fact { key: key(2), ..doomed }]);
+    assert_eq!(lab.started(), [-1, -2]);
     lab.end_read(scan, Complete::Whole);
+    lab.end_read(between, Complete::Partial);
     assert_eq!(lab.engine.counts(), Counts::default());
 }
 
@@ -173,4 +178,34 @@ fn facts_of_unknown_models_are_ignored() {
     let mut lab = Lab::new();
     lab.tell(&[Fact { leaf: ModelId(77), ..dirty(1, 1, &[]) }]);
     assert_eq!(lab.engine.counts(), Counts::default());
+}
+
+#[test]
+fn a_slow_scan_does_not_run_finished_policies_again() {
+    let mut lab = Lab::new();
+    let policed = Fact { sync: Due::No, policy: Due::At(Version(7)), ..dirty(1, 0, &[]) };
+    lab.tell(&[policed]);
+    let scan = lab.begin_read(&[0]);
+    lab.succeed(1);
+    assert_eq!(lab.started(), [1]);
+    lab.tell_from(scan, &[policed]);
+    assert_eq!(lab.started(), [] as [i64; 0]);
+    lab.tell_from(scan, &[Fact { policy: Due::At(Version(8)), ..policed }]);
+    assert_eq!(lab.started(), [1]);
+}
+
+#[test]
+fn an_object_may_turn_out_to_be_of_a_more_special_model() {
+    let mut lab = Lab::new();
+    lab.give(Event::Pause(Scope::All));
+    for id in [1, 2, 3] {
+        lab.dirty(id, 7, &[]);
+    }
+    lab.tell(&[Fact { leaf: ModelId(1), ..dirty(2, 7, &[]) }]);
+    lab.give(Event::Pause(Scope::Model(ModelId(0))));
+    lab.give(Event::Resume(Scope::All));
+    assert_eq!(lab.started(), [2]);
+    assert_eq!(lab.explain(2), "Slice 2: sync_record is running for 0 s");
+    lab.give(Event::Resume(Scope::Model(ModelId(0))));
+    assert_eq!(lab.started(), [1, 3]);
 }
