@@ -1,0 +1,245 @@
+//! The embedded core, as its users see it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::Value as Json;
+use xos_model_client::{
+    Abilities, Cursor, ErrorKind, Feed, Found, ModelAccessor, ModelName, ObjectId, Onboard, Onboarded, Page,
+    Query, Record, Result, Schema, Shape, Write, Written,
+};
+
+use crate::feed;
+use crate::hub::Hub;
+use crate::options::Options;
+use crate::shell::{Shell, Size};
+use crate::store::{Db, Store};
+
+/// How many ids one `get` may have to be answered on the caller's thread.
+const FEW: usize = 16;
+
+/// An XOS core in this process, over a SQLite database in a file or in memory.
+///
+/// A clone is another handle of the same core. The core is closed when the last handle goes, or by
+/// [`close`](EmbeddedCore::close); a feed does not keep it open.
+///
+/// # Guarantees
+///
+/// One process owns a database file. A write that was answered with `Ok` survives the death of the process, and with
+/// [`Durability::Full`](crate::Durability::Full) a loss of power. All writes of one call are one transaction; each has
+/// its own answer, and one that breaks a rule leaves no trace.
+///
+/// # Examples
+///
+/// ```
+/// use xos_core::EmbeddedCore;
+/// use xos_model_client::{Caller, ModelClient, models::Site};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("core.db");
+/// let core = EmbeddedCore::open(&path, xos_core::Options::default())?;
+/// let client = ModelClient::new(std::sync::Arc::new(core), Caller::Client);
+/// let site = Site { name: "mysite".into(), login_base: "my".into(), abbreviated_name: "my".into(), ..Default::default() };
+/// let site = client.create(site).await?;
+/// assert!(site.id.is_set());
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct EmbeddedCore {
+    inner: Arc<Inner>,
+}
+
+/// What the handles of a core share.
+pub(crate) struct Inner {
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) shell: Shell,
+    path: Option<PathBuf>,
+    read_only: bool,
+}
+
+impl EmbeddedCore {
+    /// Opens the database in a file, or creates it. The models of every core are there; a file of an older version of
+    /// this program is brought up to date.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`]: another process has the file, it cannot be read or written, it is no database or not
+    /// ours, or was written by a newer version of this program. [`ErrorKind::Onboarding`] when its objects would lose
+    /// data under the core models of this version.
+    pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
+        let path = path.as_ref();
+        let store = Store::open(path, &options)?;
+        Self::with(store, Some(path), &options)
+    }
+
+    /// A core in memory: gone when the last handle is.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] when there is no memory for it.
+    pub fn in_memory() -> Result<Self> {
+        Self::in_memory_with(Options::default())
+    }
+
+    /// A core in memory, with options.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] when there is no memory for it.
+    pub fn in_memory_with(options: Options) -> Result<Self> {
+        let store = Store::in_memory(&options)?;
+        Self::with(store, None, &options)
+    }
+
+    fn with(store: Store, path: Option<&Path>, options: &Options) -> Result<Self> {
+        let hub = store.hub.clone();
+        let shell = Shell::new(store, path, options)?;
+        let inner = Inner { hub, shell, path: path.map(Path::to_owned), read_only: false };
+        Ok(EmbeddedCore { inner: Arc::new(inner) })
+    }
+
+    /// Opens a file for reading only, also while another process has it: to look at what a running program does.
+    ///
+    /// `find` and `get` work and see what was committed; writing is [`ErrorKind::Unsupported`], and the feed tells
+    /// nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`]: there is no such file, it is no database or not ours, or of a newer version.
+    pub fn open_read_only(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let db = Db::read_only(path)?;
+        let hub = Arc::new(Hub::new(0, db.catalog.clone()));
+        let shell = Shell::ReadOnly(std::sync::Mutex::new(Some(db)));
+        let inner = Inner { hub, shell, path: Some(path.to_owned()), read_only: true };
+        Ok(EmbeddedCore { inner: Arc::new(inner) })
+    }
+
+    /// The file of the database, `None` in memory.
+    pub fn path(&self) -> Option<&Path> {
+        self.inner.path.as_deref()
+    }
+
+    /// Finishes the writes that were accepted, and lets the database go, so that it can be opened again. Calls that
+    /// come later are [`ErrorKind::Away`]; feeds tell that the core is down.
+    ///
+    /// Blocks the thread for as long as the last transaction takes.
+    pub fn close(&self) {
+        self.inner.shell.close(&self.inner.hub);
+    }
+
+    /// Purges the soft-deleted objects that nobody has to look at any more, and tells how many. Needed with
+    /// [`Reap::Manual`](crate::Reap::Manual) only.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] when it could not be stored.
+    pub async fn reap(&self) -> Result<usize> {
+        self.inner.shell.change(Store::reap_all).await
+    }
+
+    /// Remembers something beside the objects, in the same database: `value` under `key`, or nothing any more when it
+    /// is `None`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] when it could not be stored.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> xos_model_client::Result<()> {
+    /// let core = xos_core::EmbeddedCore::in_memory()?;
+    /// core.remember("recipe", "service#hello", Some(7.into())).await?;
+    /// assert_eq!(core.recall("recipe").await?["service#hello"], 7);
+    /// # Ok(()) }
+    /// ```
+    pub async fn remember(&self, namespace: &str, key: &str, value: Option<Json>) -> Result<()> {
+        self.remember_all(namespace, vec![(key.to_owned(), value)]).await
+    }
+
+    /// Remembers or forgets several things, all of them or none.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] when it could not be stored.
+    pub async fn remember_all(&self, namespace: &str, entries: Vec<(String, Option<Json>)>) -> Result<()> {
+        let namespace = namespace.to_owned();
+        self.inner.shell.change(move |store| store.remember(&namespace, &entries)).await
+    }
+
+    /// What is remembered in a namespace, by key.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] when it could not be read.
+    pub async fn recall(&self, namespace: &str) -> Result<BTreeMap<String, Json>> {
+        let namespace = namespace.to_owned();
+        self.inner.shell.read(Size::Few, move |db| db.recall(&namespace)).await
+    }
+}
+
+#[async_trait]
+impl ModelAccessor for EmbeddedCore {
+    fn abilities(&self) -> Abilities {
+        Abilities {
+            in_flight: 4,
+            push: !self.inner.read_only,
+            cursor: !self.inner.read_only,
+            guards: true,
+            atomic_batch: true,
+            max_batch: 1000,
+        }
+    }
+
+    fn schema(&self) -> Arc<Schema> {
+        self.inner.hub.catalog().schema.clone()
+    }
+
+    async fn find(&self, query: &Query, page: Page) -> Result<Found> {
+        let query = query.clone();
+        self.inner.shell.read(Size::Many, move |db| db.find(&query, page)).await
+    }
+
+    async fn get(&self, shape: &Arc<Shape>, ids: &[ObjectId]) -> Result<Vec<Option<Record>>> {
+        let (shape, ids) = (shape.clone(), ids.to_vec());
+        let size = if ids.len() <= FEW { Size::Few } else { Size::Many };
+        self.inner.shell.read(size, move |db| db.get(&shape, &ids)).await
+    }
+
+    async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written>> {
+        self.inner.shell.write(writes).await
+    }
+
+    fn feed(&self, from: Cursor, models: &[ModelName]) -> Feed {
+        if self.inner.read_only {
+            let what = "tell what changes: it was opened for reading only".to_owned();
+            return feed::silent(ErrorKind::Unsupported(what).into());
+        }
+        feed::feed(&self.inner, from, models)
+    }
+
+    async fn onboard(&self, what: &Onboard) -> Result<Onboarded> {
+        let what = what.clone();
+        self.inner.shell.change(move |store| store.onboard(&what)).await
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shell.close(&self.hub);
+    }
+}
+
+impl fmt::Debug for EmbeddedCore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.inner.path {
+            Some(path) => write!(f, "EmbeddedCore({})", path.display()),
+            None => f.write_str("EmbeddedCore(in memory)"),
+        }
+    }
+}

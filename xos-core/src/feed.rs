@@ -1,0 +1,151 @@
+//! The changes after a cursor, as a stream.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::{Arc, Weak};
+
+use futures_util::stream::{self, StreamExt};
+use tokio::sync::watch;
+use xos_model_client::{Change, Cursor, Feed, ModelId, ModelName, Why};
+
+use crate::core::Inner;
+use crate::hub::{Entry, Hub, Tick};
+use crate::shell::{Size, closed};
+use crate::store::Replay;
+
+/// How many changes are taken at once.
+const PAGE: usize = 512;
+
+/// A feed that begins after a cursor.
+pub(crate) fn feed(core: &Arc<Inner>, from: Cursor, models: &[ModelName]) -> Feed {
+    let follower = Follower {
+        hub: core.hub.clone(),
+        tick: core.hub.subscribe(),
+        core: Arc::downgrade(core),
+        at: from.0,
+        models: models.to_vec(),
+        leaves: None,
+        generation: None,
+        ready: VecDeque::new(),
+        caught_up: None,
+        told_down: false,
+    };
+    stream::unfold(follower, |mut follower| async {
+        let change = follower.next().await;
+        Some((change, follower))
+    })
+    .boxed()
+}
+
+/// A feed of a core that cannot tell what changes.
+pub(crate) fn silent(why: xos_model_client::Error) -> Feed {
+    let down = Change::Down { error: Arc::new(why) };
+    stream::once(async { down }).chain(stream::pending()).boxed()
+}
+
+/// One who is told of changes. It keeps no queue but the page it is telling, and does not keep the core open.
+struct Follower {
+    hub: Arc<Hub>,
+    tick: watch::Receiver<Tick>,
+    core: Weak<Inner>,
+    /// All up to this revision was taken.
+    at: u64,
+    /// The models asked for, with all that inherit from them; all when empty.
+    models: Vec<ModelName>,
+    /// The leaf models that are told of; `None` for all.
+    leaves: Option<HashSet<ModelId>>,
+    /// The schema that `leaves` belongs to; `None` at the beginning.
+    generation: Option<u64>,
+    ready: VecDeque<Change>,
+    /// The last position that was told.
+    caught_up: Option<u64>,
+    told_down: bool,
+}
+
+impl Follower {
+    async fn next(&mut self) -> Change {
+        loop {
+            if let Some(change) = self.ready.pop_front() {
+                return change;
+            }
+            let tick = *self.tick.borrow_and_update();
+            if self.generation != Some(tick.generation) {
+                self.take_schema(tick.generation);
+            } else if self.at > tick.revision {
+                self.at = tick.revision;
+                return Change::Gap { why: Why::CursorUnknown };
+            } else if self.at < tick.revision {
+                if let Some(gap) = self.take_page(tick.revision).await {
+                    return gap;
+                }
+            } else if self.caught_up != Some(self.at) {
+                self.caught_up = Some(self.at);
+                return Change::CaughtUp(Cursor(self.at));
+            } else if !tick.closed {
+                // Never an error: the sender is in the hub, which this has.
+                let _ = self.tick.changed().await;
+            } else if self.told_down {
+                std::future::pending::<()>().await;
+            } else {
+                self.told_down = true;
+                return Change::Down { error: Arc::new(closed()) };
+            }
+        }
+    }
+
+    /// Looks up which models are asked for in the schema now, and tells of it when it is not the first.
+    fn take_schema(&mut self, generation: u64) {
+        let catalog = self.hub.catalog();
+        if !self.models.is_empty() {
+            let families = self.models.iter().filter_map(|name| catalog.schema.model(name));
+            self.leaves = Some(families.flat_map(|model| model.family.iter().copied()).collect());
+        }
+        if self.generation.is_some() {
+            self.ready.push_back(Change::Schema(catalog.schema.clone()));
+        }
+        self.generation = Some(generation);
+    }
+
+    /// Takes the next changes from the ring, or from the database when the ring does not reach back that far.
+    async fn take_page(&mut self, last: u64) -> Option<Change> {
+        if let Some(entries) = self.hub.after(self.at, PAGE) {
+            self.at = entries.last().map_or(last, |entry| entry.revision);
+            self.take(&entries);
+            return None;
+        }
+        let core = self.core.upgrade();
+        let at = self.at;
+        let replay = match core {
+            Some(core) => core.shell.read(Size::Many, move |db| db.replay(at, PAGE)).await,
+            None => Err(closed()),
+        };
+        match replay {
+            Ok(Replay::Changes(entries, up_to)) => {
+                self.at = up_to;
+                self.take(&entries);
+                None
+            }
+            // What follows is told: who reads everything again after the gap misses nothing.
+            Ok(Replay::TooOld) => {
+                self.at = last;
+                Some(Change::Gap { why: Why::CursorTooOld })
+            }
+            Ok(Replay::Unknown) => {
+                self.at = last;
+                Some(Change::Gap { why: Why::CursorUnknown })
+            }
+            Err(error) => {
+                self.at = last;
+                tracing::warn!(error = %error, "a feed could not read what changed");
+                self.ready.push_back(Change::Gap { why: Why::Overflow });
+                Some(Change::Down { error: Arc::new(error) })
+            }
+        }
+    }
+
+    fn take(&mut self, entries: &[Entry]) {
+        let wanted = entries.iter().filter(|entry| {
+            self.leaves.as_ref().is_none_or(|leaves| leaves.contains(&entry.leaf))
+        });
+        self.ready.extend(wanted.map(|entry| entry.to_change()));
+    }
+}

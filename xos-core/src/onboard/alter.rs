@@ -1,0 +1,114 @@
+//! Changing the tables.
+
+use std::sync::Arc;
+
+use xos_model_client::ModelId;
+
+use crate::store::{
+    Catalog, Layout, Outcome, Storage, Store, create_table, definition, group_name, index, index_name, pairs, quoted,
+    unique_group,
+};
+
+/// One step from the old tables to the new ones.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Alteration {
+    /// Drop the table of a model without objects: its new one is made in its place.
+    Drop { table: String, lists: Vec<String> },
+    /// Make the tables of a model.
+    Create(ModelId),
+    /// Add the column or list of a field.
+    Add(ModelId, usize),
+    /// Fill a new column in all rows with the time of now.
+    FillWithNow(ModelId, usize),
+    /// Make the index of a field again, as it is asked for now.
+    Index(ModelId, usize),
+    /// Drop an index.
+    DropIndex(String),
+    /// Keep a group of fields unique.
+    Group(ModelId, Vec<usize>),
+}
+
+/// Does all steps, within a transaction.
+pub(super) fn alter(store: &Store, catalog: &Catalog, alterations: &[Alteration]) -> Outcome<()> {
+    let connection = &store.db.connection;
+    let table_of = |id: usize| catalog.layout(ModelId(id as u16)).map(|layout| layout.table.clone()).unwrap_or_default();
+    let run = |sql: &str| connection.execute_batch(sql);
+    // All old tables first, lists before what they lead to: a new one may take the place of another.
+    for alteration in alterations {
+        if let Alteration::Drop { lists, .. } = alteration {
+            for list in lists {
+                run(&format!("DROP TABLE {list}"))?;
+            }
+        }
+    }
+    for alteration in alterations {
+        if let Alteration::Drop { table, .. } = alteration {
+            run(&format!("DROP TABLE {table}"))?;
+        }
+    }
+    for alteration in alterations {
+        match alteration {
+            Alteration::Drop { .. } => {}
+            Alteration::Create(model) => {
+                for statement in create_table(catalog.expect_layout(*model)?, catalog.info(*model)?, &table_of) {
+                    run(&statement)?;
+                }
+            }
+            Alteration::Add(model, field) => {
+                for statement in add(catalog.expect_layout(*model)?, catalog, *field, &table_of) {
+                    run(&statement)?;
+                }
+            }
+            Alteration::FillWithNow(model, field) => {
+                let layout = catalog.expect_layout(*model)?;
+                let column = &layout.columns[*field].name;
+                let now = store.now_seconds();
+                connection.execute(&format!("UPDATE {} SET {column} = ?1", layout.table), [now])?;
+            }
+            Alteration::Index(model, field) => {
+                let layout = catalog.expect_layout(*model)?;
+                let column = &layout.columns[*field];
+                run(&format!("DROP INDEX IF EXISTS {}", index_name(layout, &column.plain)))?;
+                let def = &catalog.info(*model)?.fields[*field].def;
+                if let Some(sql) = index(layout, column, def) {
+                    run(&sql)?;
+                }
+            }
+            Alteration::DropIndex(name) => run(&format!("DROP INDEX IF EXISTS {name}"))?,
+            Alteration::Group(model, group) => run(&unique_group(catalog.expect_layout(*model)?, group))?,
+        }
+    }
+    Ok(())
+}
+
+fn add(layout: &Layout, catalog: &Catalog, field: usize, table_of: &dyn Fn(usize) -> String) -> Vec<String> {
+    let (column, Ok(info)) = (&layout.columns[field], catalog.info(layout.id)) else { return Vec::new() };
+    let def = &info.fields[field].def;
+    if column.storage == Storage::Links {
+        return pairs(layout, column, &table_of(column.target.map_or(0, |id| id.0 as usize)));
+    }
+    let mut statements = vec![format!("ALTER TABLE {} ADD COLUMN {}", layout.table, definition(column, def, table_of))];
+    statements.extend(index(layout, column, def));
+    statements
+}
+
+/// The index of a group of fields that the old model has.
+pub(super) fn old_group(layout: &Layout, group: &[usize]) -> String {
+    group_name(layout, group)
+}
+
+/// The tables of a model, to be dropped.
+pub(super) fn tables(layout: &Layout) -> Alteration {
+    let lists = layout.columns[layout.own.clone()].iter();
+    let lists = lists.filter(|column| column.storage == Storage::Links);
+    Alteration::Drop { table: quoted(&layout.plain), lists: lists.map(|column| column.name.clone()).collect() }
+}
+
+impl Store {
+    /// Uses another catalog from now on, and tells those who listen.
+    pub(super) fn use_catalog(&mut self, catalog: Arc<Catalog>) {
+        self.db.catalog = catalog.clone();
+        self.forget_statements();
+        self.hub.publish_catalog(catalog);
+    }
+}

@@ -1,0 +1,4 @@
+//! The embedded core through its public face.
+
+mod basics;
+mod common;
