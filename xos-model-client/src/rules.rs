@@ -27,6 +27,22 @@ pub const fn is_string(info: TypeInfo, message: &str) {
     must(info.kind.is_text() || matches!(info.kind, Kind::Date), message);
 }
 
+/// Every choice has room in the field.
+///
+/// # Panics
+///
+/// At compile time, with `message`, when one has not.
+#[track_caller]
+pub const fn choices_fit(info: TypeInfo, max_length: usize, message: &str) {
+    let mut at = 0;
+    while at < info.choices.len() {
+        if let Some(std::borrow::Cow::Borrowed(value)) = info.choices[at].value {
+            must(value.len() <= max_length, message);
+        }
+        at += 1;
+    }
+}
+
 /// The field holds a time.
 ///
 /// # Panics

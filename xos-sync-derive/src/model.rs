@@ -6,6 +6,7 @@ mod generate;
 #[cfg(test)]
 mod output_tests;
 mod parse;
+mod rules;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -10,7 +10,7 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{LitStr, Path, Visibility};
 
-use super::check::{default_message, only_for};
+use super::rules::rules;
 use super::{Content, Default, Field, Model, Role};
 
 /// Everything that the derive writes for a model.
@@ -166,13 +166,13 @@ fn default(model: &Model) -> TokenStream {
 }
 
 /// `<Type as FieldType>::rest`, at the type.
-fn of_type(field: &Field, rest: &TokenStream) -> TokenStream {
+pub(super) fn of_type(field: &Field, rest: &TokenStream) -> TokenStream {
     let ty = &field.ty;
     quote_spanned!(ty.span()=> <#ty as __x::FieldType>::#rest)
 }
 
 /// `<Model as Model>::rest`, at the name of the model.
-fn of_model(model: &impl ToTokens, rest: &TokenStream) -> TokenStream {
+pub(super) fn of_model(model: &impl ToTokens, rest: &TokenStream) -> TokenStream {
     quote_spanned!(model.span()=> <#model as __x::Model>::#rest)
 }
 
@@ -344,7 +344,7 @@ fn spec(field: &Field) -> TokenStream {
     quote!(#spec.of(#info))
 }
 
-fn const_default(default: &Default) -> TokenStream {
+pub(super) fn const_default(default: &Default) -> TokenStream {
     match default {
         Default::Text(text) => quote!(__x::ConstDefault::Text(#text)),
         Default::Int(int) => quote!(__x::ConstDefault::Int(#int)),
@@ -428,66 +428,4 @@ fn access(model: &Model) -> TokenStream {
             ::core::result::Result::Ok(#name { #read_base #(#read_origin)* #(#reads)* })
         }
     }
-}
-
-/// The rules that only types can decide, each at the token it is about.
-fn rules(model: &Model) -> TokenStream {
-    let mut rules = TokenStream::new();
-    if let Some(base) = model.base() {
-        rules.extend(shadowing_rules(model, base));
-    }
-    let mut rule =
-        |span: Span, check: TokenStream| rules.extend(quote_spanned!(span=> const _: () = #check;));
-    for field in model.with_role(Role::Own) {
-        let info = of_type(field, &quote!(INFO));
-        for (attribute, check) in [
-            ("max_length", "is_string"),
-            ("text", "is_text"),
-            ("stripped", "is_text"),
-            ("url", "is_text"),
-            ("ip", "is_text"),
-            ("auto_now_add", "is_time"),
-            ("reverse", "is_link"),
-        ] {
-            if let Some(span) = field.has(attribute) {
-                let (check, message) = (Ident::new(check, span), only_for(attribute));
-                rule(span, quote_spanned!(span=> __x::rules::#check(#info, #message)));
-            }
-        }
-        if let Some(default) = &field.default {
-            let (span, value, message) =
-                (default.span, const_default(&default.value), default_message(&default.value));
-            rule(span, quote_spanned!(span=> __x::rules::default_fits(#info, #value, #message)));
-        }
-    }
-    rules
-}
-
-/// No field may hide an inherited one, nor share its name in the core.
-fn shadowing_rules(model: &Model, base: &Field) -> TokenStream {
-    let names = of_model(&base.ty, &quote!(NAMES));
-    let mut rules = TokenStream::new();
-    let mut rule = |span: Span, check: &str, name: &str, message: String| {
-        let check = Ident::new(check, span);
-        rules.extend(quote_spanned!(span=> const _: () = __x::rules::#check(&#names, #name, #message);));
-    };
-    for field in model.fields.iter().filter(|field| matches!(field.role, Role::Base | Role::Own)) {
-        let (ident, span) = (field.ident.unraw().to_string(), field.ident.span());
-        let hides = format!(
-            "the base has a field `{ident}` already, and this one would hide it; give it another name"
-        );
-        match &field.wire_name {
-            _ if field.role == Role::Base => rule(span, "ident_not_inherited", &ident, hides),
-            None => rule(span, "not_inherited", &ident, hides),
-            Some(name) => {
-                rule(span, "ident_not_inherited", &ident, hides);
-                let message = format!(
-                    "the base has a field that the core calls \"{}\" already; give this one another name",
-                    field.name
-                );
-                rule(name.span(), "name_not_inherited", &field.name, message);
-            }
-        }
-    }
-    rules
 }
