@@ -75,7 +75,8 @@ pub enum Action {
 pub enum Store {
     /// `enacted` (or `policed`) = `as_fetched`, status "OK", code 1, the register cleared.
     Success {
-        /// The version the step worked on, so that a change made meanwhile is not lost.
+        /// The version the step worked on, so that a change made meanwhile is not lost. Where the record that
+        /// the step got is enacted at a later one already (a re-check), that one stays.
         as_fetched: Version,
     },
     /// The failure, whose text the shell has.

@@ -28,8 +28,9 @@ pub enum Event<'a> {
     Gap,
     /// The record was read again for this run, and this is what the read says: the step works on that version,
     /// and a success enacts it. Without this event, that is the version in the facts before the start. If the
-    /// object no longer asks for the run, tell [`Event::Facts`] (or [`Event::Vanished`]) and
-    /// [`Outcome::Skipped`] (or [`Outcome::Gone`]) instead.
+    /// object no longer asks for the run (it is clean and the run is not [`Why::Recheck`](super::Why::Recheck),
+    /// or it is doomed now), tell [`Event::Facts`] (or [`Event::Vanished`]) and [`Outcome::Skipped`] (or
+    /// [`Outcome::Gone`]) instead.
     Fetched(Run, &'a Fact<'a>),
     /// The step has ended, or was not begun.
     Finished(Run, Outcome),

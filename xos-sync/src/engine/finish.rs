@@ -55,12 +55,17 @@ impl Engine {
                     Verb::DeleteRecord => self.store(run, Store::Reap, out),
                     // Nothing reads the status of a deleted object, and its deletion is waiting.
                     Verb::SyncRecord if self.entries[slot].doomed() => self.over(run, now, out),
-                    Verb::SyncRecord if !due && !self.shows_failure(slot) => {
-                        self.set_recheck(slot, recheck, now);
-                        self.forget_rest(slot, Lane::Sync);
+                    _ if self.has_to_enact(slot, verb, due) => {
+                        self.store(run, Store::Success { as_fetched: version }, out);
+                    }
+                    _ => {
+                        let lane = verb.lane();
+                        if lane == Lane::Sync {
+                            self.set_recheck(slot, recheck, now);
+                        }
+                        self.forget_rest(slot, lane);
                         self.over(run, now, out);
                     }
-                    _ => self.store(run, Store::Success { as_fetched: version }, out),
                 }
             }
             Outcome::Failed { kind, retry_after, text } => {
@@ -342,10 +347,15 @@ impl Engine {
         }
     }
 
-    /// Whether the core shows a failure of the sync lane.
-    fn shows_failure(&self, slot: u32) -> bool {
-        let rest = self.entries[slot].rest;
-        rest != NONE && self.rests[rest].stored
+    /// Whether a success has to be stored: the object is still dirty, or a re-check clears a failure that the
+    /// core shows. If somebody else enacted it meanwhile, writing our older version would undo that.
+    fn has_to_enact(&self, slot: u32, verb: Verb, due: bool) -> bool {
+        let entry = &self.entries[slot];
+        match verb.lane() {
+            Lane::Policy => entry.extra != NONE && self.extras[entry.extra].policy_due,
+            Lane::Sync if due => entry.due(),
+            Lane::Sync => entry.due() || (entry.rest != NONE && self.rests[entry.rest].stored),
+        }
     }
 
     fn count_waiters(&mut self, slot: u32) -> u32 {

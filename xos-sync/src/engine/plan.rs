@@ -105,9 +105,8 @@ impl Engine {
                 return Task::Later(when.min(also));
             }
             let attempts = rest.map_or(0, |rest| rest.attempts);
-            let (class, why) =
-                if attempts > 0 { (Class::Retry, Why::Retry) } else { (Class::Recheck, Why::Recheck) };
-            return Task::Now { verb: Verb::SyncRecord, class, why, attempts, also };
+            let class = if attempts > 0 { Class::Retry } else { Class::Recheck };
+            return Task::Now { verb: Verb::SyncRecord, class, why: Why::Recheck, attempts, also };
         }
         if also == Moment::NEVER { Task::Nothing } else { Task::Later(also) }
     }

@@ -148,7 +148,8 @@ pub enum Why {
     Scan,
     /// An earlier attempt failed and its delay is over.
     Retry,
-    /// A step asked to look again.
+    /// A step asked to look again at a clean object (also when an earlier such look failed): the only runs
+    /// that go on though nothing is due.
     Recheck,
     /// The object it waited for (`StepError::wait_for`) changed, or its time ran out.
     Awaited,

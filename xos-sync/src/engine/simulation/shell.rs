@@ -151,7 +151,11 @@ impl Sim {
             }
             Some(object) => {
                 let fits = match verb {
-                    Verb::SyncRecord | Verb::HandleChange => !object.deleted,
+                    Verb::SyncRecord if self.live[at].why != Why::Recheck => {
+                        !object.deleted && object.enacted != object.updated
+                    }
+                    Verb::SyncRecord => !object.deleted,
+                    Verb::HandleChange => !object.deleted && object.policed != object.updated,
                     Verb::DeleteRecord | Verb::HandleDelete => object.deleted && !object.need_reap,
                 };
                 if fits {

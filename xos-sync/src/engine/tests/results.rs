@@ -198,7 +198,7 @@ fn a_recheck_that_fails_is_stored_retried_and_its_success_clears_the_status() {
     lab.fail(1, "gone wrong");
     lab.started();
     lab.after(10_000);
-    assert_eq!(lab.start(), (Verb::SyncRecord, false, 2, Why::Retry));
+    assert_eq!(lab.start(), (Verb::SyncRecord, false, 2, Why::Recheck));
     lab.finish(1, Outcome::DONE);
     assert_eq!(lab.stores(), [Store::Success { as_fetched: Version(7) }]);
     lab.give(Event::Stored(lab.run(1), Ok(Version(7))));
@@ -387,6 +387,18 @@ fn a_result_the_core_could_not_take_is_stored_again() {
     lab.give(Event::CoreUp);
     lab.stored(1);
     assert_eq!(lab.engine.counts(), Counts::default());
+}
+
+#[test]
+fn what_somebody_else_enacted_meanwhile_is_not_written_back() {
+    let mut lab = Lab::new();
+    lab.tell(&[Fact { policy: Due::At(Version(7)), ..dirty(1, 7, &[]) }]);
+    for outcome in [Outcome::DONE, Outcome::Done { recheck: Some(Duration::from_secs(1)) }] {
+        lab.tell(&[Fact { policy: Due::No, why: Why::Change, ..Fact::clean(key(1), ModelId(0), ReadId(0)) }]);
+        lab.finish(1, outcome);
+        assert_eq!((lab.started(), lab.stores()), (vec![1], vec![]));
+        lab.dirty(1, 8, &[]);
+    }
 }
 
 #[test]
