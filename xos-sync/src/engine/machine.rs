@@ -205,6 +205,18 @@ impl Engine {
         }
     }
 
+    /// How many objects are not as they should be: dirty, doomed, or showing a failure. For the exit code of
+    /// `--once`; it looks at every entry.
+    pub fn undone(&self) -> usize {
+        (0..self.entries.used())
+            .map(|slot| &self.entries[slot])
+            .filter(|entry| {
+                let policy = entry.extra != NONE && self.extras[entry.extra].policy_due;
+                entry.active() || policy || entry.rest != NONE
+            })
+            .count()
+    }
+
     /// Whether nothing can start, nothing runs, nothing waits to be stored and every observed model has been
     /// read: what is left waits for a moment, for an object, or for a change. `--once` ends here.
     pub fn is_quiet(&self) -> bool {

@@ -217,3 +217,23 @@ fn it_is_quiet_when_all_was_read_and_nothing_can_start() {
     lab.stored(1);
     assert!(lab.engine.is_quiet());
 }
+
+#[test]
+fn what_is_undone_is_counted() {
+    let mut lab = Lab::new();
+    let again = Outcome::Done { recheck: Some(std::time::Duration::ZERO) };
+    lab.dirty(1, 1, &[]);
+    lab.fail(1, "no");
+    lab.dirty(101, 1, &[1]);
+    lab.tell(&[Fact { policy: Due::At(Version(1)), ..Fact::clean(key(2), ModelId(0), ReadId(0)) }]);
+    lab.doomed(3, &[]);
+    lab.dirty(4, 1, &[]);
+    lab.finish(4, again);
+    lab.stored(4);
+    assert_eq!(lab.engine.undone(), 4);
+    // A clean object that fails a re-check is not as it should be either.
+    lab.fail(4, "broken");
+    lab.succeed(3);
+    assert_eq!(lab.engine.undone(), 4);
+    assert_eq!(Lab::new().engine.undone(), 0);
+}
