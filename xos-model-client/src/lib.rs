@@ -4,6 +4,7 @@
 //! [`Schema`] is a set of models that fit together. Objects travel as [`Record`]s, laid out by the caller's
 //! [`Shape`], through one trait: [`ModelAccessor`]. The embedded core and the client of a remote core implement it,
 //! and [`ModelClient`] gives the typed view on it.
+#![deny(missing_docs)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod accessor;

@@ -23,6 +23,7 @@
 //!
 //! The examples here are not compiled, because this crate cannot depend on the ones that it is for. The same examples
 //! are compiled in `xos-model-client` (at `Model` and `Choice`), and as `tests/ui/pass` of the workspace.
+#![deny(missing_docs)]
 
 mod attr;
 mod choice;

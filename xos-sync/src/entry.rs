@@ -4,6 +4,8 @@ use std::future::Future;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use tokio::runtime::Builder;
+
 use crate::error::Error;
 
 /// Runs a program's `main`: sets up the runtime, and prints an error as a readable chain.
@@ -11,7 +13,28 @@ pub fn run_main<T, F>(main: F) -> ExitCode
 where
     F: Future<Output = Result<T, Error>>,
 {
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    run(&mut Builder::new_multi_thread(), main)
+}
+
+/// The same with this many workers; with 0 everything runs on the thread of `main`.
+pub fn run_main_with<T, F>(workers: usize, main: F) -> ExitCode
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    run(&mut builder(workers), main)
+}
+
+fn builder(workers: usize) -> Builder {
+    if workers == 0 {
+        return Builder::new_current_thread();
+    }
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(workers);
+    builder
+}
+
+fn run<T>(builder: &mut Builder, main: impl Future<Output = Result<T, Error>>) -> ExitCode {
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return failed(&Error::other(error)),
     };
@@ -29,9 +52,18 @@ where
 /// # Panics
 ///
 /// When there is no memory for a runtime.
-#[allow(clippy::expect_used, reason = "a test without a runtime has failed")]
 pub fn run_test<F: Future>(test: F) -> F::Output {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for the test").block_on(test)
+    run_test_with(0, test)
+}
+
+/// The same with this many workers; with 0 everything runs on the test's thread.
+///
+/// # Panics
+///
+/// When there is no memory for a runtime.
+#[allow(clippy::expect_used, reason = "a test without a runtime has failed")]
+pub fn run_test_with<F: Future>(workers: usize, test: F) -> F::Output {
+    builder(workers).enable_all().build().expect("a runtime for the test").block_on(test)
 }
 
 fn failed(error: &Error) -> ExitCode {

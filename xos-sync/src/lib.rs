@@ -17,6 +17,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `embedded` | yes | the core in this process, on SQLite: a synchronizer needs no server |
+#![deny(missing_docs)]
 
 pub mod args;
 pub mod config;
@@ -41,7 +42,7 @@ pub mod testing;
 
 #[doc(hidden)]
 pub mod __private {
-    pub use crate::entry::{run_main, run_test};
+    pub use crate::entry::{run_main, run_main_with, run_test, run_test_with};
     pub use xos_model_client::__private::*;
 }
 

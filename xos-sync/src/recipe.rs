@@ -61,9 +61,7 @@ impl InDatabase {
 #[async_trait]
 impl Memory for InDatabase {
     async fn load(&self) -> xos_model_client::Result<Applied> {
-        let kept = self.core.recall(NAMESPACE).await?;
-        let text = kept.into_iter().find(|(key, _)| *key == self.key).map(|(_, text)| text);
-        let Some(text) = text else { return Ok(Applied::default()) };
+        let Some(text) = self.core.recall(NAMESPACE).await?.remove(&self.key) else { return Ok(Applied::default()) };
         serde_json::from_value(text).map_err(|error| unreadable(&self.key, &error))
     }
 

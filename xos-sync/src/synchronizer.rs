@@ -56,7 +56,8 @@ impl Synchronizer {
         Synchronizer { name: name.into(), version: None, models: Vec::new(), steps: Vec::new(), hooks: Vec::new(), recipe: None }
     }
 
-    /// Its version, instead of the file `VERSION` beside the config file.
+    /// Its version, instead of the first line of the file `VERSION` beside the config file, or else that of the crate that
+    /// declares its models.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
@@ -139,7 +140,9 @@ impl Synchronizer {
 
     fn version_or(&self, config: &Config) -> String {
         let version = self.version.clone().or_else(|| config.version_file());
-        version.unwrap_or_else(|| "unknown".to_owned())
+        // The derive knows the version of the crate that declares a model.
+        let of_crate = || self.models().first().map(|model| model.version.to_string());
+        version.or_else(of_crate).unwrap_or_else(|| "unknown".to_owned())
     }
 }
 

@@ -51,9 +51,9 @@ type Wanted = fn(&HelloWorldServiceInstance) -> bool;
 impl Tour {
     fn new(folder: &Path) -> Result<Self> {
         let mut config = Config::embedded(folder.join("tour.db"));
-        config.engine.first_retry = Duration::from_millis(300);
-        config.engine.retry_cap = Duration::from_millis(600);
-        config.engine.deferred_retry = Duration::from_millis(300);
+        config.engine.first_retry = Duration::from_millis(100);
+        config.engine.retry_cap = Duration::from_millis(800);
+        config.engine.deferred_retry = Duration::from_millis(400);
         let recipe = folder.join("hello-world.yaml");
         Ok(Tour { recipe, config, transcript: Transcript::start()?, running: None })
     }
@@ -62,7 +62,7 @@ impl Tour {
         let engine = &self.config.engine;
         println!("a tour of the hello-world synchronizer, on a temporary database");
         println!(
-            "retries are quicker than usual: failed steps after {:?} to {:?}, deferred ones after {:?}\n",
+            "retries are quicker than usual: failed steps after {:?} to {:?}, deferred ones up to {:?}\n",
             engine.first_retry, engine.retry_cap, engine.deferred_retry
         );
         self.write(Some("Daenerys Targaryen"))?;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use xos_sync::config::{LogFormat, LogLevel};
+use xos_sync::config::{Color, LogFormat, LogLevel};
 use xos_sync::{Error, Result};
 
 /// All log lines so far, and a mark in them.
@@ -18,7 +18,7 @@ impl Transcript {
     /// Starts to record.
     pub(super) fn start() -> Result<Self> {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let layer = xos_sync::logging::layer_to(LogFormat::Text, LogLevel::Debug, Recorder(lines.clone()));
+        let layer = xos_sync::logging::layer_to(LogFormat::Text(Color::Never), LogLevel::Debug, Recorder(lines.clone()));
         tracing_subscriber::registry().with(layer).try_init().map_err(Error::other)?;
         Ok(Transcript { lines, mark: 0 })
     }

@@ -1,0 +1,146 @@
+//! Running the program, and looking at its database from a second connection.
+
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// How long something may take before the test has failed; nothing is asserted on shorter times.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The recipe that comes with the example.
+pub(crate) const RECIPE: &str = include_str!("../../samples/hello-world.yaml");
+
+/// A folder with a recipe and a place for a database.
+pub(crate) struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    /// A stage with the recipe that comes with the example.
+    pub(crate) fn new() -> Self {
+        let stage = Stage { folder: tempfile::tempdir().unwrap() };
+        stage.write("recipe.yaml", RECIPE);
+        stage
+    }
+
+    /// A file of the stage.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file of the stage, at once as an editor that renames does.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path("new"), text).unwrap();
+        std::fs::rename(self.path("new"), self.path(name)).unwrap();
+    }
+
+    /// The program with these flags, on this stage's recipe and database.
+    pub(crate) fn command(&self, flags: &[&str]) -> Command {
+        self.command_with("recipe.yaml", flags)
+    }
+
+    /// The same with another recipe of the stage.
+    pub(crate) fn command_with(&self, recipe: &str, flags: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hello_world"));
+        command.arg("--db").arg(self.path("hello.db")).arg("--recipe").arg(self.path(recipe)).args(flags);
+        command.current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub(crate) fn run(&self, flags: &[&str]) -> Output {
+        self.command(flags).output().unwrap()
+    }
+
+    /// Starts the program, to be stopped.
+    pub(crate) fn start(&self, flags: &[&str]) -> Running {
+        let mut child = self.command(flags).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (tell, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Running { child, lines, log: Vec::new() }
+    }
+
+    /// What `--show` prints.
+    pub(crate) fn show(&self) -> String {
+        let shown = self.run(&["--show"]);
+        assert!(shown.status.success(), "{}", text(&shown.stderr));
+        text(&shown.stdout)
+    }
+}
+
+/// The program while it runs.
+pub(crate) struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    log: Vec<String>,
+}
+
+impl Running {
+    /// Waits until the log has a line with this.
+    pub(crate) fn wait_for(&mut self, part: &str) {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            match self.lines.recv_timeout(Duration::from_millis(50)) {
+                Ok(line) => {
+                    let found = line.contains(part);
+                    self.log.push(line);
+                    if found {
+                        return;
+                    }
+                }
+                Err(_) if self.child.try_wait().unwrap().is_some() => break,
+                Err(_) => {}
+            }
+        }
+        panic!("expected a line with {part:?}; the log is:\n{}", self.log.join("\n"));
+    }
+
+    /// The log so far.
+    pub(crate) fn log(&mut self) -> String {
+        self.log.extend(self.lines.try_iter());
+        self.log.join("\n")
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends SIGINT, as Ctrl-C does, and waits for the end.
+    pub(crate) fn interrupt(mut self) -> (ExitStatus, String) {
+        let id = rustix::process::Pid::from_raw(self.child.id() as i32).unwrap();
+        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+        let status = self.child.wait().unwrap();
+        let log = self.log();
+        (status, log)
+    }
+
+    /// Ends it as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It has ended already when the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a program printed.
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// Whether a file is somewhere that this user cannot write to.
+pub(crate) fn is_writable(path: &Path) -> bool {
+    std::fs::OpenOptions::new().append(true).open(path).is_ok()
+}
