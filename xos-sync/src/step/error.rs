@@ -146,6 +146,11 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for StepError {
 fn is_interruption(error: &(dyn StdError + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(error) = cause {
+        // `source()` of an I/O error leaves out the error that it was made of.
+        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        if inner.is_some_and(|inner| is_interruption(inner)) {
+            return true;
+        }
         if error.downcast_ref::<xos_model_client::Error>().is_some_and(xos_model_client::Error::is_interruption) {
             return true;
         }
