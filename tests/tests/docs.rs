@@ -1,4 +1,5 @@
 //! Every code block of the guides is taken from something that is compiled or run, so that it cannot rot.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use xos_sync_tests::workspace;
 

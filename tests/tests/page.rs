@@ -1,4 +1,5 @@
 //! DESIGN's page, and the unit test of its step.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(dead_code, reason = "the page's main is not run here")]
 
 include!("../../xos-sync/examples/page.rs");

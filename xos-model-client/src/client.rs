@@ -281,6 +281,7 @@ fn fields_to_set<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
 }
 
 /// Whether a struct's value is what was loaded: a required field that the core left out reads as its empty value.
+#[allow(clippy::float_cmp, reason = "the same bits, not about the same number")]
 fn same(value: &Value, loaded: &Value) -> bool {
     value == loaded
         || match (value, loaded) {

@@ -358,6 +358,7 @@ impl<'a> RecordReader<'a> {
     /// # Errors
     ///
     /// It is none.
+    #[allow(clippy::should_implement_trait, reason = "each value has another type")]
     pub fn next<T: FieldType>(&mut self) -> Result<T, ConvertFault> {
         let at = self.at;
         self.at += 1;

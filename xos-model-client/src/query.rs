@@ -77,6 +77,7 @@ impl<M: Model> Cond<M> {
     }
 
     /// The opposite.
+    #[allow(clippy::should_implement_trait, reason = "a method needs no trait in scope")]
     pub fn not(mut self) -> Self {
         self.condition.invert = !self.condition.invert;
         self
