@@ -3,7 +3,8 @@
 pub use crate::config::Config;
 pub use crate::context::Context;
 pub use crate::step::{StepError, StepResult, SyncStep};
-pub use crate::synchronizer::{Synchronizer, run_synchronizer};
+pub use crate::run::run_synchronizer;
+pub use crate::synchronizer::Synchronizer;
 pub use tracing::{debug, error, info, trace, warn};
 #[cfg(feature = "embedded")]
 pub use crate::testing::MockAccessor;

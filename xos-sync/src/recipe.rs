@@ -15,13 +15,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
-use xos_core::EmbeddedCore;
-use xos_model_client::tosca::{Applied, Memory, Recipe, RecipeError, Report};
-use xos_model_client::{ModelAccessor, ObjectId};
+use xos_model_client::ModelAccessor;
+use xos_model_client::tosca::{Memory, Recipe, RecipeError, Report};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -31,9 +29,6 @@ const SETTLED: Duration = Duration::from_millis(100);
 /// How long before a recipe is applied again that has to wait, for example for an object to be gone.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// Where the embedded core keeps what recipes made.
-const NAMESPACE: &str = "recipe";
-
 /// A recipe file, and the core that is kept as it says.
 pub(crate) struct RecipeFile {
     path: PathBuf,
@@ -41,40 +36,6 @@ pub(crate) struct RecipeFile {
     memory: Arc<dyn Memory>,
     /// What was applied last, to tell an edit from a touch.
     applied: Option<String>,
-}
-
-/// What a recipe made, remembered in the database that its objects are in.
-pub(crate) struct InDatabase {
-    core: EmbeddedCore,
-    key: String,
-}
-
-impl InDatabase {
-    /// The memory of the recipe in this file.
-    pub(crate) fn new(core: EmbeddedCore, path: &Path) -> Self {
-        // The absolute path, so that it does not matter from where the program is started.
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        InDatabase { core, key: path.to_string_lossy().into_owned() }
-    }
-}
-
-#[async_trait]
-impl Memory for InDatabase {
-    async fn load(&self) -> xos_model_client::Result<Applied> {
-        let Some(text) = self.core.recall(NAMESPACE).await?.remove(&self.key) else { return Ok(Applied::default()) };
-        serde_json::from_value(text).map_err(|error| unreadable(&self.key, &error))
-    }
-
-    async fn store(&self, applied: &Applied) -> xos_model_client::Result<()> {
-        let text = serde_json::to_value(applied).map_err(|error| unreadable(&self.key, &error))?;
-        self.core.remember(NAMESPACE, &self.key, Some(text)).await
-    }
-}
-
-fn unreadable(recipe: &str, error: &serde_json::Error) -> xos_model_client::Error {
-    let message = format!("what the recipe {recipe} made is remembered in a form that this version cannot read: {error}");
-    let faults = vec![xos_model_client::FieldFault::whole(message)];
-    xos_model_client::Error::invalid("recipe", ObjectId::UNSET, faults)
 }
 
 impl RecipeFile {
@@ -95,6 +56,11 @@ impl RecipeFile {
             Err(error) => return Err(Error::other(error)),
         }
         Ok(())
+    }
+
+    /// Whether the last application has to be repeated: something was in the way that goes away by itself.
+    pub(crate) fn has_to_wait(&self) -> bool {
+        self.applied.is_none()
     }
 
     /// Applies the recipe whenever its file changes. Never ends.
@@ -175,6 +141,7 @@ impl RecipeFile {
             return;
         }
         info!(%recipe, "recipe applied");
+        info!("{}", report.created_models_line());
         for node in &report.nodes {
             info!("{node}");
         }

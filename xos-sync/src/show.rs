@@ -51,7 +51,7 @@ pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn 
 /// A remote core, which this version cannot speak to.
 #[cfg(not(feature = "embedded"))]
 pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn ModelAccessor>> {
-    crate::synchronizer::open_core(config, name)
+    crate::run::open_core(config, name)
 }
 
 /// The objects of these models as a table for people: model, id, name, status, code, next try.

@@ -68,44 +68,44 @@ impl Tour {
         self.write(Some("Daenerys Targaryen"))?;
         self.start();
 
-        self.scene(1, "models loaded, recipe applied, both objects OK").await?;
+        self.scene(1, "models loaded, recipe applied, both objects OK")?;
         let first = self.wait_for("both objects are OK", |o| o.backend_code == 1 && o.backend_status == "OK").await?;
         let service: HelloWorldService = self.client()?.leaf(&first.owner).await?;
         check(service.backend_status == "OK", "the service is OK")?;
         self.said("Jhon Snow is saying hello to Daenerys Targaryen")?;
 
-        self.scene(2, "another name: greeted again").await?;
+        self.scene(2, "another name: greeted again")?;
         self.write(Some("Arya Stark"))?;
         let second =
             self.wait_for("Arya is OK", |o| o.hello_to == "Arya Stark" && o.enacted >= Some(o.updated)).await?;
         check(second.enacted > first.enacted, "a newer version was synchronized")?;
         self.said("Jhon Snow is saying hello to Arya Stark")?;
 
-        self.scene(3, "Tyrion Lannister: deferred, and tried again").await?;
+        self.scene(3, "Tyrion Lannister: deferred, and tried again")?;
         self.write(Some("Tyrion Lannister"))?;
         self.wait_for("the status says \"Maybe later\", code 2, two tries", |o| {
             o.backend_status.ends_with("Maybe later") && o.backend_code == 2 && failures(o) >= 2
         })
         .await?;
 
-        self.scene(4, "Joffrey Baratheon: failed").await?;
+        self.scene(4, "Joffrey Baratheon: failed")?;
         self.write(Some("Joffrey Baratheon"))?;
         self.wait_for("the status says \"Maybe not\", code 2", |o| {
             o.backend_status.ends_with("Maybe not") && o.backend_code == 2
         })
         .await?;
 
-        self.scene(5, "repaired: OK, and its history is cleared").await?;
+        self.scene(5, "repaired: OK, and its history is cleared")?;
         self.write(Some("Sansa Stark"))?;
         let repaired = self.wait_for("OK, code 1", |o| o.backend_status == "OK" && o.backend_code == 1).await?;
         check(failures(&repaired) == 0, "no failure is remembered")?;
 
-        self.scene(6, "the node leaves the recipe: delete_record runs, the object is purged").await?;
+        self.scene(6, "the node leaves the recipe: delete_record runs, the object is purged")?;
         self.write(None)?;
         self.wait_until_gone(repaired.id).await?;
         self.said("HelloWorldServiceInstance has been deleted!")?;
 
-        self.scene(7, "a restart on the same file: nothing runs").await?;
+        self.scene(7, "a restart on the same file: nothing runs")?;
         self.stop().await?;
         let before = self.transcript.count("Syncing object");
         self.config.once = true;
@@ -139,7 +139,7 @@ impl Tour {
         std::fs::write(&self.recipe, text).map_err(Error::other)
     }
 
-    async fn scene(&self, number: u8, title: &str) -> Result<()> {
+    fn scene(&self, number: u8, title: &str) -> Result<()> {
         println!("scene {number}: {title}");
         // The synchronizer may have ended with an error of its own.
         match &self.running {
