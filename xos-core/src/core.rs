@@ -70,6 +70,7 @@ impl EmbeddedCore {
     /// [`ErrorKind::Store`]: another process has the file, it cannot be read or written, it is no database or not
     /// ours, or was written by a newer version of this program. [`ErrorKind::Onboarding`] when its objects would lose
     /// data under the core models of this version.
+    #[allow(clippy::needless_pass_by_value)] // Options are made for one core; a reference would be noise.
     pub fn open(path: impl AsRef<Path>, options: Options) -> Result<Self> {
         let path = path.as_ref();
         let store = Store::open(path, &options)?;
@@ -90,6 +91,7 @@ impl EmbeddedCore {
     /// # Errors
     ///
     /// [`ErrorKind::Store`] when there is no memory for it.
+    #[allow(clippy::needless_pass_by_value)]
     pub fn in_memory_with(options: Options) -> Result<Self> {
         let store = Store::in_memory(&options)?;
         Self::with(store, None, &options)

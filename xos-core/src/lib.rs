@@ -17,6 +17,7 @@
 //! assert_eq!(hello.backend_status, "Provisioning in progress");
 //! # Ok(()) }
 //! ```
+#![deny(missing_docs)]
 
 mod core;
 mod feed;

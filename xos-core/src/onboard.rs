@@ -12,9 +12,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use xos_model_client::{
-    ErrorKind, LoadModels, LoadState, ModelDef, ModelId, ModelName, ModelsStatus, Onboard, Onboarded, models,
+    DefaultValue, ErrorKind, LoadModels, LoadState, ModelDef, ModelId, ModelName, ModelsStatus, Onboard, Onboarded, models,
 };
 
+use crate::rules::{normalise, problem};
 use crate::store::{Catalog, Fault, Outcome, Store, StoredModel, read_services};
 
 /// The service that the models of every core belong to.
@@ -74,7 +75,10 @@ impl Store {
         }
         let known = read_services(&self.db.connection)?;
         let same_version = known.iter().any(|(name, known)| name == service && known == version);
-        if changed.is_empty() && same_version && !owners_differ(&old, &stored) {
+        if changed.is_empty() && !owners_differ(&old, &stored) {
+            if !same_version {
+                self.transaction(|store| store.write_version(service, version))?;
+            }
             return Ok(Onboarded::NothingChanged);
         }
         let next = Arc::new(Catalog::new(old.generation + 1, stored)?);
@@ -136,6 +140,18 @@ fn check_name(service: &str, def: &ModelDef) -> Outcome<()> {
         return Err(refused(service, problem));
     }
     for (at, field) in def.fields.iter().enumerate() {
+        let default = field.default.as_ref().and_then(DefaultValue::constant).filter(|default| !default.is_null());
+        let wrong = default.and_then(|default| match normalise(field, default) {
+            Ok(default) => problem(field, &default),
+            Err(problem) => Some(problem),
+        });
+        if let Some(wrong) = wrong {
+            let problem = format!(
+                "cannot be loaded: the default of {name}.{} does not fit: {wrong}; give it another default",
+                field.name
+            );
+            return Err(refused(service, problem));
+        }
         let twin = def.fields.iter().take(at).find(|twin| twin.name.eq_ignore_ascii_case(&field.name));
         if let Some(twin) = twin.filter(|twin| twin.name != field.name) {
             let problem = format!(

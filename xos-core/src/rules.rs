@@ -20,6 +20,7 @@ pub(crate) use instance_link::LinkFields;
 pub(crate) use normalise::normalise;
 pub(crate) use stamps::later_than;
 pub(crate) use unique::explain_constraint;
+pub(crate) use validate::problem;
 
 /// A rule that only some models have, with the places of the fields it is about.
 #[derive(Clone, Debug)]

@@ -86,6 +86,11 @@ impl Store {
         meta::write_service(&self.db.connection, service, version)
     }
 
+    /// Stores the version of a service.
+    pub(crate) fn write_version(&self, service: &str, version: &str) -> Outcome<()> {
+        meta::write_service(&self.db.connection, service, Some(version))
+    }
+
     /// Statements of other models mean nothing any more.
     pub(crate) fn forget_statements(&mut self) {
         self.updates.clear();

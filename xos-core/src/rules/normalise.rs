@@ -19,10 +19,9 @@ pub(crate) fn normalise(def: &FieldDef, value: Value) -> Result<Value, String> {
         (Kind::Int32 | Kind::UInt32, Value::Int(int)) => wrong(&int.to_string()),
         (Kind::Float, Value::Float(float)) if float.is_finite() => Ok(Value::Float(float)),
         (Kind::Float, Value::Int(int)) => Ok(Value::Float(int as f32)),
-        (Kind::Float, Value::Float(_)) => wrong("one that is not finite"),
         (Kind::Date, Value::Time(time)) if time.seconds().is_finite() => Ok(Value::Time(time)),
         (Kind::Date, Value::Int(seconds)) => Ok(Value::Time(Timestamp::from_seconds(seconds as f64))),
-        (Kind::Date, Value::Time(_)) => wrong("one that is not finite"),
+        (Kind::Float, Value::Float(_)) | (Kind::Date, Value::Time(_)) => wrong("one that is not finite"),
         (Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip, Value::Text(text)) => {
             if text.contains('\0') {
                 return Err("must not contain the character NUL".to_owned());

@@ -1,5 +1,6 @@
 //! The models as the store sees them: tables, columns, links back, and rules.
 
+use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -96,8 +97,6 @@ pub(crate) struct BackLink {
 pub(crate) struct Kept {
     pub(crate) created: usize,
     pub(crate) updated: usize,
-    pub(crate) enacted: usize,
-    pub(crate) policed: usize,
     pub(crate) deleted: usize,
     pub(crate) leaf_model_name: usize,
     pub(crate) by_step: usize,
@@ -184,7 +183,7 @@ impl Layout {
         let mut text = format!("FROM {} t0", self.bottom_table);
         for (level, table) in self.tables.iter().enumerate().skip(1) {
             if levels & (1 << level) != 0 {
-                text.push_str(&format!(" JOIN {table} t{level} ON t{level}.id = t0.id"));
+                let _ = write!(text, " JOIN {table} t{level} ON t{level}.id = t0.id");
             }
         }
         text
@@ -256,6 +255,9 @@ fn layout(
     Ok(layout)
 }
 
+/// What the engine moves is no change that anybody has to look at, and neither is a status.
+const BY_ENGINE: [&str; 5] = ["policed", "updated", "enacted", "changed_by_step", "changed_by_policy"];
+
 fn column(info: &ModelInfo, field: &FieldInfo, stored: &[Option<StoredModel>]) -> Column {
     let def = &field.def;
     let storage = Storage::of(def.kind);
@@ -268,7 +270,6 @@ fn column(info: &ModelInfo, field: &FieldInfo, stored: &[Option<StoredModel>]) -
     } else {
         def.name.to_string()
     };
-    const BY_ENGINE: [&str; 5] = ["policed", "updated", "enacted", "changed_by_step", "changed_by_policy"];
     let unimportant = BY_ENGINE.contains(&def.name.as_ref())
         || def.name.starts_with("backend_")
         || def.name.starts_with("policy_")
@@ -305,14 +306,12 @@ fn kept(schema: &Schema, bottom: ModelId) -> Result<Kept, Error> {
             ),
         })
     };
-    for name in ["write_protect", "no_sync", "lazy_blocked", "no_policy"] {
+    for name in ["enacted", "policed", "write_protect", "no_sync", "lazy_blocked", "no_policy"] {
         place(name)?;
     }
     Ok(Kept {
         created: place("created")?,
         updated: place("updated")?,
-        enacted: place("enacted")?,
-        policed: place("policed")?,
         deleted: place("deleted")?,
         leaf_model_name: place("leaf_model_name")?,
         by_step: place("changed_by_step")?,

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row};
 use xos_model_client::{Cursor, Found, ModelId, ObjectId, Page, Query, Record, Revision, Shape, Value};
 
 use super::catalog::Catalog;
+use super::ddl::LIVE;
 use super::fault::Outcome;
 use super::plan::{Plans, ShapePlan};
 use super::query;
@@ -108,10 +109,11 @@ impl Db {
         let layout = self.catalog.expect_layout(model)?;
         let mut first: Option<i32> = None;
         for leaf in &layout.leaves {
-            let sql =
-                format!("SELECT min(id) FROM {} WHERE leaf = ?1 AND {}", layout.bottom_table, super::ddl::LIVE);
-            let found: Option<i32> =
-                self.connection.prepare_cached(&sql)?.query_row([leaf.0], |row| row.get(0))?;
+            let sql = format!(
+                "SELECT id FROM {} WHERE leaf = ?1 AND {LIVE} ORDER BY id LIMIT 1",
+                layout.bottom_table
+            );
+            let found = self.connection.prepare_cached(&sql)?.query_row([leaf.0], |row| row.get(0)).optional()?;
             first = [first, found].into_iter().flatten().min();
         }
         Ok(first.map(ObjectId::new))

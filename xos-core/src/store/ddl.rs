@@ -3,6 +3,8 @@
 //! The first model of a chain is the *bottom*: its table holds identity, leaf model, revision, bookkeeping and status
 //! of every object of the chain. Each further model has a table of its own fields, with the same id.
 
+use std::fmt::Write;
+
 use xos_model_client::{DefaultValue, FieldDef, ModelInfo, Value};
 
 use super::catalog::{Column, Layout};
@@ -91,9 +93,9 @@ pub(crate) fn definition(column: &Column, def: &FieldDef, table_of: &dyn Fn(usiz
     let mut text = format!("{} {}", column.name, column.storage.column_type());
     if column.storage == Storage::Link {
         let target = column.target.map_or(0, |id| id.0 as usize);
-        text.push_str(&format!(" REFERENCES {}(id)", table_of(target)));
+        let _ = write!(text, " REFERENCES {}(id)", table_of(target));
     } else if let Some(default) = constant(def) {
-        text.push_str(&format!(" DEFAULT {default}"));
+        let _ = write!(text, " DEFAULT {default}");
     }
     text
 }

@@ -46,7 +46,7 @@ impl Store {
         let mut left = vec![first];
         while let Some(object) = left.pop() {
             self.mark_deleted(object, by)?;
-            self.each_linking(object.leaf, object.id, &mut |next| {
+            let _ = self.each_linking(object.leaf, object.id, &mut |next| {
                 if !next.deleted && seen.insert((next.bottom, next.id)) {
                     left.push(next);
                 }

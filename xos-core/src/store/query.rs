@@ -189,3 +189,116 @@ fn fault(info: &ModelInfo, condition: &Condition, reason: String) -> Error {
 pub(crate) fn is_nothing(value: &Value) -> bool {
     matches!(value, Value::Null) || matches!(value, Value::Link(id) if !id.is_set())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use xos_model_client::{Condition, Operator, Query, QueryKind, Value};
+
+    use super::*;
+    use crate::options::Options;
+    use crate::store::Store;
+
+    fn store() -> Store {
+        Store::in_memory(&Options::default()).unwrap()
+    }
+
+    /// How SQLite answers a statement.
+    fn plan(store: &Store, sql: &str) -> String {
+        let mut statement = store.db.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        for at in 1..=statement.parameter_count() {
+            statement.raw_bind_parameter(at, 1).unwrap();
+        }
+        let mut rows = statement.raw_query();
+        let mut text = String::new();
+        while let Some(row) = rows.next().unwrap() {
+            text.push_str(&row.get::<_, String>(3).unwrap());
+            text.push('\n');
+        }
+        text
+    }
+
+    fn plan_of(model: &str, kind: QueryKind, conditions: Vec<Condition>) -> String {
+        let mut store = store();
+        let shape = store.db.catalog.schema.expect_model(model).unwrap().shape.clone();
+        let shape_plan = store.db.plans.get(&Arc::clone(&store.db.catalog), &shape).unwrap();
+        let query = Query { shape, kind, conditions };
+        let statement = compile(&store.db.catalog, &shape_plan, &query).unwrap();
+        plan(&store, &statement.sql)
+    }
+
+    fn by(field: &'static str, value: impl Into<Value>) -> Vec<Condition> {
+        vec![Condition { field: field.into(), operator: Operator::Equal, value: value.into(), invert: false }]
+    }
+
+    /// No table is looked through, nothing is sorted.
+    fn is_direct(plan: &str) {
+        assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+    }
+
+    #[test]
+    fn what_is_dirty_is_found_through_its_partial_index() {
+        for (kind, index) in [
+            (QueryKind::DirtyObjects, "xosbase_dirty"),
+            (QueryKind::DirtyPolicies, "xosbase_policy"),
+            (QueryKind::DeletedObjects, "xosbase_deleted"),
+            (QueryKind::DeletedPolicies, "xosbase_deleted"),
+            (QueryKind::Live, "xosbase_leaf"),
+        ] {
+            let plan = plan_of("Site", kind, vec![]);
+            assert!(plan.contains(&format!("SEARCH t0 USING INDEX {index} (leaf=? AND id>?)")), "{kind:?}: {plan}");
+            is_direct(&plan);
+        }
+    }
+
+    #[test]
+    fn the_objects_of_a_family_are_merged_and_not_sorted() {
+        // ServiceInstance and ComputeServiceInstance, and all objects.
+        for (model, at_least) in [("ServiceInstance", 2), ("XOSBase", 30)] {
+            for kind in [QueryKind::DirtyObjects, QueryKind::Live] {
+                let plan = plan_of(model, kind, vec![]);
+                assert!(plan.matches("USING INDEX xosbase_").count() >= at_least, "{plan}");
+                assert!(plan.contains("MERGE"), "{plan}");
+                is_direct(&plan);
+            }
+        }
+    }
+
+    #[test]
+    fn an_equality_with_a_link_or_a_unique_field_uses_its_index() {
+        for (model, conditions, index) in [
+            ("ServiceInstance", by("owner", 5), "serviceinstance.owner"),
+            ("ServiceInstance", by("owner__name", "hello"), "serviceinstance.owner"),
+            ("Service", by("name", "hello"), "service.name"),
+            ("Principal", by("name", "x"), "principal.name"),
+        ] {
+            let plan = plan_of(model, QueryKind::Live, conditions);
+            assert!(plan.contains(index), "{plan}");
+            assert!(!plan.contains("SCAN"), "{plan}");
+        }
+        let plan = plan_of("Service", QueryKind::Live, by("id", 7));
+        assert!(plan.contains("SEARCH t0 USING INTEGER PRIMARY KEY"), "{plan}");
+    }
+
+    #[test]
+    fn what_links_to_an_object_is_found_through_an_index() {
+        let store = store();
+        for layout in store.db.catalog.layouts() {
+            for link in &layout.backlinks {
+                let plan = plan(&store, &link.select);
+                assert!(!plan.contains("SCAN"), "{}: {plan}", link.select);
+            }
+        }
+    }
+
+    #[test]
+    fn changes_are_read_in_the_order_of_their_index() {
+        let store = store();
+        let sql = "SELECT revision, id FROM xosbase WHERE revision > ?1 ORDER BY revision LIMIT ?2";
+        let found = plan(&store, sql);
+        assert!(found.contains("USING INDEX xosbase_revision") || found.contains("USING COVERING INDEX xosbase_revision"), "{found}");
+        is_direct(&found);
+        is_direct(&plan(&store, "SELECT revision FROM _tombstone WHERE revision > ?1 ORDER BY revision LIMIT ?2"));
+    }
+}

@@ -125,7 +125,7 @@ impl Store {
         let mut next = 0;
         while let Some(object) = found.get(next).copied() {
             next += 1;
-            self.each_linking(object.leaf, object.id, &mut |linking| {
+            let _ = self.each_linking(object.leaf, object.id, &mut |linking| {
                 if seen.insert((linking.bottom, linking.id)) {
                     found.push(linking);
                 }

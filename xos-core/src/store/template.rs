@@ -15,13 +15,11 @@ static TEMPLATE: Mutex<Option<(Connection, Arc<Catalog>)>> = Mutex::new(None);
 /// Fills an empty database.
 pub(super) fn copy_into(connection: &mut Connection) -> Outcome<Arc<Catalog>> {
     let mut template = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
-    let (from, catalog) = match template.take() {
-        Some(ready) => template.insert(ready),
-        None => {
-            let store = Store::template()?;
-            template.insert((store.db.connection, store.db.catalog))
-        }
+    let made = match template.take() {
+        Some(made) => made,
+        None => Store::template().map(|store| (store.db.connection, store.db.catalog))?,
     };
+    let (from, catalog) = template.insert(made);
     Backup::new(from, connection)?.step(-1)?;
     Ok(catalog.clone())
 }

@@ -69,6 +69,12 @@ impl Store {
 
     /// Runs `work` in a transaction. Listeners are told after the commit; after an error nothing happened.
     pub(crate) fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        if !self.db.connection.is_autocommit() {
+            // A panic left the one before half made.
+            self.db.connection.execute_batch("ROLLBACK")?;
+            self.revision = self.db.last_revision()?;
+            self.pending.clear();
+        }
         let mark = self.mark();
         self.db.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         let result = work(self).and_then(|value| {

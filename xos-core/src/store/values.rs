@@ -60,14 +60,13 @@ pub(crate) struct Bound<'a>(pub(crate) &'a Value);
 impl ToSql for Bound<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(match self.0 {
-            Value::Null | Value::Links(_) => ToSqlOutput::Borrowed(ValueRef::Null),
             Value::Bool(bool) => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(*bool))),
             Value::Int(int) => ToSqlOutput::Borrowed(ValueRef::Integer(*int)),
             Value::Float(float) => ToSqlOutput::Borrowed(ValueRef::Real(f64::from(*float))),
             Value::Time(time) => ToSqlOutput::Borrowed(ValueRef::Real(time.seconds())),
             Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
             Value::Link(id) if id.is_set() => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(id.get()))),
-            Value::Link(_) => ToSqlOutput::Borrowed(ValueRef::Null),
+            Value::Null | Value::Link(_) | Value::Links(_) => ToSqlOutput::Borrowed(ValueRef::Null),
         })
     }
 }

@@ -20,6 +20,10 @@ impl Store {
             return Err(ErrorKind::Unsupported(what.to_owned()).into());
         }
         match (write.target, write.op) {
+            (Target::New, _) if write.guard != Guard::None => {
+                let what = "check a guard of an object that is not created yet; create it without";
+                Err(ErrorKind::Unsupported(what.to_owned()).into())
+            }
             (Target::New, Op::Create(fields)) => self.create(&plan, fields, write.by),
             (Target::Object(id), Op::Set { fields, touch }) => {
                 self.set(&plan, id, fields, touch, write.by, write.guard)
