@@ -18,6 +18,8 @@ use instant::Instant;
 use report::Report;
 use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use std::alloc::System;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::SubscriberExt as _;
 use xos_sync::prelude::*;
 use xos_sync::run_on;
 
@@ -48,19 +50,29 @@ impl SyncStep for Nothing {
 fn main() {
     let report = Report::from_args();
     let sizes: &[usize] = if report.quick { &[1_000, 100_000] } else { &[1_000, 100_000, 1_000_000] };
-    for count in sizes {
-        let mut rates: Vec<f64> = (0..5).map(|_| throughput(*count)).collect();
-        rates.sort_by(f64::total_cmp);
-        report.rate("engine_with_shell", *count, rates[2]);
+    if report.wants("engine_with_shell") {
+        with_shell(&report, "engine_with_shell", sizes);
     }
-    for count in sizes {
-        pure::throughput(&report, *count);
+    if report.wants("engine_bare") {
+        sizes.iter().for_each(|count| pure::throughput(&report, *count));
     }
-    pure::planning(&report);
-    pure::memory(&report, ALLOCATOR);
-    latency(&report);
-    if !report.quick {
+    if report.wants("plan_chains") {
+        pure::planning(&report);
+    }
+    if report.wants("memory_per_dirty_object") {
+        pure::memory(&report, ALLOCATOR);
+    }
+    if report.wants("change_to_step") {
+        latency(&report);
+    }
+    if report.wants("idle_cpu") && !report.quick {
         idle(&report);
+    }
+    // Last, because a subscriber stays.
+    if report.wants("engine_with_shell_and_subscriber") {
+        let subscriber = tracing_subscriber::registry().with(LevelFilter::INFO);
+        tracing::subscriber::set_global_default(subscriber).expect("the first subscriber");
+        with_shell(&report, "engine_with_shell_and_subscriber", sizes);
     }
 }
 
@@ -68,17 +80,28 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
+/// Objects in a second, the median of five, and the processor time that each took.
+fn with_shell(report: &Report, bench: &str, sizes: &[usize]) {
+    for count in sizes {
+        let mut runs: Vec<(f64, f64)> = (0..5).map(|_| throughput(*count)).collect();
+        runs.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let (rate, cpu) = runs[2];
+        report.line(bench, *count, &[("objects_per_second", rate.round()), ("cpu_us_per_object", cpu)]);
+    }
+}
+
 /// Dirty objects synchronized in a second, from the start of the synchronizer to the last "OK" stored.
-fn throughput(count: usize) -> f64 {
+fn throughput(count: usize) -> (f64, f64) {
     let accessor = Instant::new(count, true);
     runtime().block_on(async move {
         let goal = accessor.clone();
-        let start = Time::now();
+        let (start, cpu) = (Time::now(), report::cpu_time());
         let stop = async move { goal.stored(count).await };
         let service = Synchronizer::new("bench").sync_step(Nothing::default());
         let run = tokio::spawn(run_on(accessor, Config::in_memory(), service, stop));
         run.await.expect("the run ends").expect("the run succeeds");
-        count as f64 / start.elapsed().as_secs_f64()
+        let cpu = (report::cpu_time() - cpu) * 1e6 / count as f64;
+        (count as f64 / start.elapsed().as_secs_f64(), cpu)
     })
 }
 

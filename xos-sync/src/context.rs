@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
 use xos_model_client::{Caller, ModelAccessor, ModelClient};
 
 /// What a step is given besides its record: the way to other objects, and what the engine knows of this run.
@@ -25,21 +28,34 @@ use xos_model_client::{Caller, ModelAccessor, ModelClient};
 /// ```
 #[derive(Clone)]
 pub struct Context {
-    client: ModelClient,
+    // One pointer, made once for each run: a step may clone it into what it spawns.
     run: Arc<RunState>,
 }
 
 /// What the engine tells a run, and the run tells the engine.
-pub(crate) struct RunState {
+struct RunState {
+    client: ModelClient,
     attempt: u16,
-    superseded: watch::Sender<bool>,
+    superseded: AtomicBool,
+    changed: Notify,
     recheck: Mutex<Option<Duration>>,
+    cancelled: AtomicBool,
+    /// The task of the run, when it waits for something.
+    task: AtomicWaker,
 }
 
 impl Context {
     pub(crate) fn new(accessor: Arc<dyn ModelAccessor>, attempt: u16) -> Self {
-        let run = RunState { attempt, superseded: watch::Sender::new(false), recheck: Mutex::new(None) };
-        Context { client: ModelClient::new(accessor, Caller::Step), run: Arc::new(run) }
+        let run = RunState {
+            client: ModelClient::new(accessor, Caller::Step),
+            attempt,
+            superseded: AtomicBool::new(false),
+            changed: Notify::new(),
+            recheck: Mutex::new(None),
+            cancelled: AtomicBool::new(false),
+            task: AtomicWaker::new(),
+        };
+        Context { run: Arc::new(run) }
     }
 
     /// Whether the object was changed or deleted since this run started: what the step works on is out of date.
@@ -47,7 +63,7 @@ impl Context {
     /// Nothing has to be done about it: the object runs again with what is new. A long step may look here between
     /// its parts, and return early.
     pub fn superseded(&self) -> bool {
-        *self.run.superseded.borrow()
+        self.run.superseded.load(Ordering::Acquire)
     }
 
     /// Returns when the object was changed or deleted since this run started, for `tokio::select!`.
@@ -56,9 +72,11 @@ impl Context {
     ///
     /// Safe: it only waits.
     pub async fn until_superseded(&self) {
-        let mut superseded = self.run.superseded.subscribe();
-        // The sender lives in `self`, so that waiting ends only when the value is true.
-        let _ = superseded.wait_for(|superseded| *superseded).await;
+        // Who waits is registered before the flag is read: what changes in between is not missed.
+        let changed = self.run.changed.notified();
+        if !self.superseded() {
+            changed.await;
+        }
     }
 
     /// Looks at the object again after this time though it did not change, if the step succeeds. When it is called
@@ -74,11 +92,28 @@ impl Context {
     }
 
     pub(crate) fn supersede(&self) {
-        self.run.superseded.send_replace(true);
+        self.run.superseded.store(true, Ordering::Release);
+        self.run.changed.notify_waiters();
     }
 
     pub(crate) fn recheck(&self) -> Option<Duration> {
         *self.run.recheck.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The run is to end at its next await.
+    pub(crate) fn cancel(&self) {
+        self.run.cancelled.store(true, Ordering::Release);
+        self.run.task.wake();
+    }
+
+    /// Whether the run was cancelled. A task that goes on waiting is woken when that changes.
+    pub(crate) fn poll_cancelled(&self, cx: &task::Context<'_>) -> bool {
+        self.run.task.register(cx.waker());
+        self.is_cancelled()
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.run.cancelled.load(Ordering::Acquire)
     }
 }
 
@@ -86,7 +121,7 @@ impl Deref for Context {
     type Target = ModelClient;
 
     fn deref(&self) -> &ModelClient {
-        &self.client
+        &self.run.client
     }
 }
 

@@ -1,39 +1,50 @@
 //! The shell around the engine: it has the clock, the tasks and the way to the core.
 //!
-//! One task owns the engine. It waits for whatever comes first (a change in the feed, an answer of the core, the end
-//! of a run, a timer), tells the engine, and carries out what the engine demands. Reads and writes of the core are
-//! futures that this task polls itself; only steps are tasks of their own.
+//! One task owns the engine. It takes in whatever has come ([`Inbox`]: changes in the feed, answers of the core, ends of
+//! runs, a moment), tells the engine, and carries out what the engine demands. Reads and writes of the core are futures
+//! that this task polls itself; only steps are tasks of their own.
+//!
+//! ```text
+//!  feed ─────┐
+//!  answers ──┼─► Inbox ─► tell ─► engine ─► act ─► start a run, read, write
+//!  ends ─────┘                                        │      │      │
+//!    ▲                                              task   future  future
+//!    └────────────────────────────────────────────────┴──────┴──────┘
+//! ```
 
 mod actions;
+mod cache;
 mod clock;
+mod core;
 mod events;
 mod facts;
+mod hooks;
+mod inbox;
 pub(crate) mod layout;
 pub(crate) mod lines;
 mod reads;
+mod runs;
 mod status;
 mod worker;
 mod writes;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::{AbortHandle, BoxFuture};
-use futures_util::stream::{FuturesUnordered, ReadyChunks, StreamExt as _};
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 use tracing::Span;
-use xos_model_client::{Change, Cursor, Feed, ModelAccessor, ModelId, ObjectId, Page, Query, Record};
+use xos_model_client::{ModelAccessor, ModelId};
 
 use self::clock::Clock;
+use self::inbox::{Batch, Inbox};
 use self::layout::Layout;
-use self::reads::{Cache, ReadDone};
-use self::worker::Ended;
-use self::writes::{Pending, WriteDone};
-use crate::context::Context;
-use crate::engine::{self, Action, Engine, Event, Moment, ObjectKey, ReadId, Run, Verb};
+use self::reads::{ReadDone, Reads};
+use self::runs::{Home, Running};
+use self::writes::{WriteDone, Writes};
+use crate::engine::{self, Action, Engine, Event, Moment, ObjectKey, Run};
 use crate::error::Result;
 
 /// What the shell is told by configuration.
@@ -57,25 +68,12 @@ pub(crate) enum End {
     SchemaChanged,
 }
 
-/// One run, from its start until its result is stored.
-struct Running {
-    run: Run,
-    key: ObjectKey,
-    leaf: ModelId,
-    verb: Verb,
-    attempt: u16,
-    why: engine::Why,
-    /// Set while a step is at work.
-    context: Option<Context>,
-    cancel: Option<AbortHandle>,
-    /// The object as the run found it.
-    before: Option<Record>,
-    /// The text of its failure, until it is stored.
-    text: String,
-    /// The version that the step works on.
-    worked_on: engine::Version,
-    /// Set when it was told to stop.
-    cancelled: Option<engine::Cancel>,
+/// Why nothing new is started.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Stopping {
+    /// Somebody said so, or there is nothing more to do.
+    Asked,
+    SchemaChanged,
 }
 
 /// A future of the core that has ended.
@@ -86,169 +84,184 @@ enum Io {
     Hooked(Run, std::result::Result<(), String>),
 }
 
+/// When the shell wants to be woken, and what for.
+struct Alarms {
+    /// The engine asked for it.
+    wake: Moment,
+    /// The slow scan behind the feed's back.
+    scan: Moment,
+    /// Reads that failed are made again.
+    reads: Moment,
+    /// What still runs is dropped.
+    grace: Moment,
+}
+
 pub(crate) struct Shell {
     accessor: Arc<dyn ModelAccessor>,
     layout: Arc<Layout>,
+    /// What runs share.
+    home: Arc<Home>,
     options: Options,
     engine: Engine,
     clock: Clock,
+    /// One moment for everything that came in together.
+    now: Moment,
+    alarms: Alarms,
     actions: Vec<Action>,
+    /// By the engine's slots.
     running: Vec<Option<Running>>,
+    /// How many steps are at work.
+    at_work: usize,
+    /// How many steps were begun.
+    begun: u64,
     io: FuturesUnordered<BoxFuture<'static, Io>>,
-    ended: mpsc::Sender<Ended>,
-    next_read: u64,
-    /// Models that are to be scanned, in order; the first is under way when `scanning`.
-    scans: VecDeque<ModelId>,
-    scanning: bool,
-    /// Objects that the feed told of, to be read, by leaf model.
-    changed: HashMap<ModelId, HashSet<ObjectId>>,
-    reading_changes: usize,
-    /// Runs whose object is to be read before they start, by leaf model.
-    to_fetch: HashMap<ModelId, Vec<(Run, ObjectId)>>,
-    cache: Cache,
-    pending: VecDeque<Pending>,
-    writing: usize,
+    reads: Reads,
+    writes: Writes,
     watched: HashSet<ObjectKey>,
     /// Objects whose deletion was stored here: their purge is worth a line.
     reaped: HashMap<ObjectKey, ModelId>,
-    wake: Moment,
     core_down: bool,
-    span: Span,
+    stopping: Option<Stopping>,
     drained: bool,
+    /// For `--once`: how many steps had been begun when everything was read for the last time.
+    confirmed: Option<u64>,
+    span: Span,
 }
-
-/// How many changes are taken from the feed at once.
-const CHANGES_AT_ONCE: usize = 512;
-
-/// How often a core that is away is asked whether it is back.
-const PROBE: Duration = Duration::from_secs(1);
 
 impl Shell {
     /// Runs steps until `stop` is done, and then until what runs has ended or the grace period is over.
     ///
     /// # Errors
     ///
-    /// A core that cannot be read at the start.
+    /// A core that refuses to be read at the start. One that is away is waited for.
     pub(crate) async fn run(
         accessor: Arc<dyn ModelAccessor>,
         layout: Layout,
         options: Options,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<End> {
-        let capacity = options.engine.concurrency.max(1) * 2;
-        let (ended, endings) = mpsc::channel(capacity);
+        let mut stop = std::pin::pin!(stop);
         let span = tracing::info_span!("synchronizer", synchronizer_name = %options.service);
+        let Some(cursor) = core::cursor(&accessor, &layout, &span, stop.as_mut()).await? else {
+            return Ok(End::Stopped { not_ok: 0 });
+        };
+        // Room for one from each run: a run never waits for the shell.
+        let (ended, endings) = mpsc::channel(options.engine.concurrency.max(1) + 1);
         let engine = Engine::new(engine_config(&options.engine, &layout));
+        let clock = Clock::new();
+        let feed = accessor.feed(cursor, &layout.feed);
+        let inbox = Inbox::new(endings, feed, stop, clock.clone());
+        let layout = Arc::new(layout);
+        let home = Home { accessor: accessor.clone(), layout: layout.clone(), ended };
         let mut shell = Shell {
-            accessor: accessor.clone(),
-            layout: Arc::new(layout),
+            accessor,
+            layout,
+            home: Arc::new(home),
             engine,
-            clock: Clock::new(),
+            now: clock.now(),
+            alarms: Alarms {
+                wake: Moment::NEVER,
+                scan: clock.now() + options.engine.full_scan_interval,
+                reads: Moment::NEVER,
+                grace: Moment::NEVER,
+            },
+            clock,
             actions: Vec::new(),
             running: Vec::new(),
+            at_work: 0,
+            begun: 0,
             io: FuturesUnordered::new(),
-            ended,
-            next_read: 0,
-            scans: VecDeque::new(),
-            scanning: false,
-            changed: HashMap::new(),
-            reading_changes: 0,
-            to_fetch: HashMap::new(),
-            cache: Cache::default(),
-            pending: VecDeque::new(),
-            writing: 0,
+            reads: Reads::default(),
+            writes: Writes::default(),
             watched: HashSet::new(),
             reaped: HashMap::new(),
-            wake: Moment::NEVER,
             core_down: false,
-            span,
+            stopping: None,
             drained: false,
+            confirmed: None,
+            span,
             options,
         };
-        let cursor = cursor(accessor, shell.layout.clone()).await;
-        let feed = shell.accessor.feed(cursor, &shell.layout.feed).ready_chunks(CHANGES_AT_ONCE);
         shell.tell(Event::Leader(engine::Term(1)));
         shell.act();
-        shell.turn(feed, endings, stop).await
+        Ok(shell.turn(inbox).await)
     }
 
-    async fn turn(
-        &mut self,
-        mut feed: ReadyChunks<Feed>,
-        mut endings: mpsc::Receiver<Ended>,
-        stop: impl Future<Output = ()> + Send,
-    ) -> Result<End> {
-        let mut stop = std::pin::pin!(stop);
-        let mut stopping = false;
-        let mut ended = Vec::new();
-        let full_scan = self.options.engine.full_scan_interval;
-        let scan_timer = tokio::time::sleep(full_scan);
-        let wake_timer = tokio::time::sleep(Duration::ZERO);
-        let grace = tokio::time::sleep(Duration::ZERO);
-        tokio::pin!(scan_timer, wake_timer, grace);
-        let mut armed = Moment::NEVER;
-        let mut schema_changed = false;
+    async fn turn(&mut self, mut inbox: Inbox<'_, impl Future<Output = ()>>) -> End {
+        let mut batch = Batch::default();
         loop {
             if self.drained {
-                let not_ok = self.engine.counts().resting;
-                return Ok(if schema_changed { End::SchemaChanged } else { End::Stopped { not_ok } });
+                return self.end();
             }
-            if self.options.once && !stopping && self.is_quiet() {
-                stopping = true;
-                self.shut_down(grace.as_mut());
+            if self.options.once && self.stopping.is_none() && self.is_quiet() {
+                self.end_once();
                 continue;
             }
-            if armed != self.wake {
-                armed = self.wake;
-                if armed != Moment::NEVER {
-                    wake_timer.as_mut().reset(self.clock.instant_of(armed));
-                }
-            }
-            tokio::select! {
-                count = endings.recv_many(&mut ended, capacity_of(&self.options)) => {
-                    debug_assert!(count > 0, "the shell holds a sender");
-                    for ended in ended.drain(..) {
-                        self.run_ended(ended);
-                    }
-                }
-                Some(done) = self.io.next(), if !self.io.is_empty() => self.io_done(done),
-                Some(changes) = feed.next() => schema_changed |= self.feed_told(changes),
-                () = &mut wake_timer, if armed != Moment::NEVER => {
-                    armed = Moment::NEVER;
-                    self.wake = Moment::NEVER;
-                    self.tell(Event::Timer);
-                }
-                () = &mut scan_timer => {
-                    scan_timer.as_mut().reset(Instant::now() + full_scan);
-                    self.scan_all();
-                }
-                () = &mut stop, if !stopping => {
-                    tracing::info!(parent: &self.span, "stopping: no new work, waiting for running steps");
-                    stopping = true;
-                    self.shut_down(grace.as_mut());
-                }
-                () = &mut grace, if stopping => {
-                    self.give_up();
-                    return Ok(End::Stopped { not_ok: self.engine.counts().resting });
-                }
-            }
-            if schema_changed && !stopping {
-                stopping = true;
-                self.shut_down(grace.as_mut());
+            inbox.next(&mut self.io, &mut batch, self.alarms.next(), self.at_work > 1).await;
+            self.now = self.clock.now();
+            self.take_in(&mut batch);
+            if self.alarms.grace <= self.now {
+                self.give_up();
+                return self.end();
             }
             self.act();
         }
     }
 
-    fn shut_down(&mut self, grace: std::pin::Pin<&mut tokio::time::Sleep>) {
-        grace.reset(Instant::now() + self.options.engine.grace_period);
-        self.tell(Event::Shutdown);
-        self.act();
+    /// Tells the engine what came in.
+    fn take_in(&mut self, batch: &mut Batch) {
+        for ended in batch.ended.drain(..) {
+            self.run_ended(ended);
+        }
+        for done in batch.io.drain(..) {
+            self.io_done(done);
+        }
+        if !batch.changes.is_empty() {
+            self.feed_told(&mut batch.changes);
+        }
+        if self.alarms.wake <= self.now {
+            self.alarms.wake = Moment::NEVER;
+            self.tell(Event::Timer);
+        }
+        if self.alarms.reads <= self.now {
+            self.alarms.reads = Moment::NEVER;
+            self.read_again();
+        }
+        if self.alarms.scan <= self.now {
+            self.alarms.scan = self.now + self.options.engine.full_scan_interval;
+            self.scan_all();
+        }
+        if std::mem::take(&mut batch.stop) {
+            tracing::info!(parent: &self.span, "stopping: no new work, waiting for running steps");
+            self.shut_down(Stopping::Asked);
+        }
+    }
+
+    fn end(&self) -> End {
+        match self.stopping {
+            Some(Stopping::SchemaChanged) => End::SchemaChanged,
+            _ => End::Stopped { not_ok: self.engine.undone() },
+        }
+    }
+
+    fn shut_down(&mut self, why: Stopping) {
+        match self.stopping {
+            // Who asks to stop does not want to see it start again.
+            Some(_) if why == Stopping::Asked => self.stopping = Some(why),
+            Some(_) => {}
+            None => {
+                self.stopping = Some(why);
+                self.alarms.grace = self.now + self.options.engine.grace_period;
+                self.tell(Event::Shutdown);
+                self.interrupt_unbegun();
+            }
+        }
     }
 
     /// The grace period is over: what still runs is dropped, and runs again after the next start.
     fn give_up(&mut self) {
-        let running: Vec<&Running> = self.running.iter().flatten().filter(|run| run.cancel.is_some()).collect();
+        let running: Vec<&Running> =
+            self.running.iter().flatten().filter(|run| run.context.is_some()).collect();
         if !running.is_empty() {
             let objects: Vec<String> = running
                 .iter()
@@ -263,96 +276,42 @@ impl Shell {
             );
         }
         for run in self.running.iter_mut().flatten() {
-            if let Some(cancel) = run.cancel.take() {
-                cancel.abort();
+            if let Some(context) = run.context.take() {
+                context.cancel();
             }
         }
     }
 
-    /// Whether nothing is under way: `--once` ends then.
+    /// Whether nothing is under way: `--once` may end then.
     fn is_quiet(&self) -> bool {
         self.engine.is_quiet()
-            && !self.scanning
-            && self.scans.is_empty()
-            && self.changed.is_empty()
-            && self.reading_changes == 0
-            && self.pending.is_empty()
-            && self.writing == 0
+            && self.alarms.wake > self.now
+            && self.reads.is_quiet()
+            && self.writes.is_quiet()
             && !self.core_down
+    }
+
+    /// Nothing is ready. What the feed has not told yet is found by reading everything once more; when that starts
+    /// nothing, this is the end.
+    fn end_once(&mut self) {
+        if self.confirmed == Some(self.begun) {
+            self.shut_down(Stopping::Asked);
+        } else {
+            self.confirmed = Some(self.begun);
+            self.scan_all();
+        }
+        self.act();
     }
 
     /// Tells the engine something; what it demands is collected.
     fn tell(&mut self, event: Event<'_>) {
-        self.engine.step(event, self.clock.now(), &mut self.actions);
+        self.engine.step(event, self.now, &mut self.actions);
     }
+}
 
-    fn new_read(&mut self, models: &[ModelId]) -> ReadId {
-        self.next_read += 1;
-        let read = ReadId(self.next_read);
-        let models: Vec<engine::ModelId> = models.iter().map(|model| engine::ModelId(model.0)).collect();
-        self.tell(Event::ReadStarted(read, &models));
-        read
-    }
-
-    fn running(&mut self, run: Run) -> Option<&mut Running> {
-        self.running.get_mut(run.slot as usize)?.as_mut().filter(|running| running.run == run)
-    }
-
-    /// The core is away: nothing starts until it answers again.
-    fn core_is_away(&mut self, error: &xos_model_client::Error) {
-        if self.core_down {
-            return;
-        }
-        self.core_down = true;
-        tracing::warn!(parent: &self.span, e = %error, "the core is away; results wait until it is back");
-        self.tell(Event::CoreDown);
-        self.probe();
-    }
-
-    fn probe(&mut self) {
-        let Some(leaf) = self.layout.leaves().next() else { return };
-        let (accessor, query) = (self.accessor.clone(), Query::live(leaf.shape.clone()));
-        self.io.push(Box::pin(async move {
-            tokio::time::sleep(PROBE).await;
-            let answer = accessor.find(&query, Page::first(1)).await;
-            Io::Probed(answer.map_or_else(|error| !error.is_interruption(), |_| true))
-        }));
-    }
-
-    fn core_is_back(&mut self) {
-        if self.core_down {
-            self.core_down = false;
-            tracing::info!(parent: &self.span, "the core is back");
-            self.tell(Event::CoreUp);
-        }
-    }
-
-    /// What the feed told. Whether the models changed.
-    fn feed_told(&mut self, changes: Vec<Change>) -> bool {
-        let mut schema_changed = false;
-        for change in changes {
-            match change {
-                Change::Saved { key, leaf, .. } => self.object_changed(key, leaf),
-                Change::Purged { key } => self.object_purged(key),
-                Change::CaughtUp(_) => {}
-                Change::Gap { why } => {
-                    tracing::info!(parent: &self.span, ?why, "changes may have been missed; reading everything again");
-                    self.tell(Event::Gap);
-                }
-                Change::Schema(schema) => schema_changed |= self.observes_other_models(&schema),
-                Change::Down { error } => self.core_is_away(&error),
-                Change::Up => self.core_is_back(),
-            }
-        }
-        self.read_changes();
-        schema_changed
-    }
-
-    /// Whether a new schema has models that steps take and that are not known yet, or known ones with other fields.
-    fn observes_other_models(&self, schema: &xos_model_client::Schema) -> bool {
-        self.layout.leaves().any(|leaf| {
-            schema.by_id(leaf.id).is_none_or(|model| model.fields.len() != leaf.shape.fields().len())
-        }) || schema.models().len() != self.layout.schema.models().len()
+impl Alarms {
+    fn next(&self) -> Moment {
+        self.wake.min(self.scan).min(self.reads).min(self.grace)
     }
 }
 
@@ -360,18 +319,6 @@ impl Shell {
 pub(crate) fn register_next_run(register: &str) -> Option<f64> {
     let register = status::Register::read(register);
     (register.exponent > 0 && register.next_run > 0.0).then_some(register.next_run)
-}
-
-/// The position from which the feed has to tell: what is read afterwards includes it.
-async fn cursor(accessor: Arc<dyn ModelAccessor>, layout: Arc<Layout>) -> Cursor {
-    let Some(leaf) = layout.leaves().next() else { return Cursor::default() };
-    let query = Query::live(leaf.shape.clone());
-    // The feed of a core that is away starts with what it can: a gap.
-    accessor.find(&query, Page::first(1)).await.map_or_else(|_| Cursor::default(), |found| found.as_of)
-}
-
-fn capacity_of(options: &Options) -> usize {
-    options.engine.concurrency.max(1) * 2
 }
 
 fn engine_config(config: &crate::config::Engine, layout: &Layout) -> engine::Config {

@@ -3,7 +3,7 @@
 mod erased;
 mod error;
 
-pub(crate) use erased::{AnyHook, AnyStep, erase, erase_hook};
+pub(crate) use erased::{AnyHook, AnyStep, Did, erase, erase_hook};
 pub use error::{StepError, StepErrorKind};
 
 use std::future::Future;
@@ -97,6 +97,7 @@ pub trait SyncStep: Send + Sync + 'static {
     /// It is asked when an object is read, also for deleted ones; it must be quick, and may look at the object only.
     fn selects(&self, o: &Self::Model) -> bool {
         let _ = o;
+        erased::refuses_nothing::<Self>();
         true
     }
 

@@ -7,20 +7,29 @@ pub struct Report {
     json: bool,
     /// Leave out what takes long.
     pub quick: bool,
+    only: Option<String>,
 }
 
 impl Report {
-    /// What the command line asks for: `--json`, `--quick`; `--bench` comes from cargo.
+    /// What the command line asks for: `--json`, `--quick`, `--only NAME`; `--bench` comes from cargo.
     pub fn from_args() -> Self {
-        let args: Vec<String> = std::env::args().skip(1).collect();
-        let has = |flag: &str| args.iter().any(|arg| arg == flag);
-        for arg in &args {
-            assert!(
-                ["--json", "--quick", "--bench"].contains(&arg.as_str()),
-                "unknown argument {arg}; expected --json or --quick"
-            );
+        let mut report = Report { json: false, quick: false, only: None };
+        let mut args = std::env::args().skip(1);
+        while let Some(arg) = args.next() {
+            match arg.as_str() {
+                "--json" => report.json = true,
+                "--quick" => report.quick = true,
+                "--only" => report.only = args.next(),
+                "--bench" => {}
+                _ => panic!("unknown argument {arg}; expected --json, --quick or --only NAME"),
+            }
         }
-        Report { json: has("--json"), quick: has("--quick") }
+        report
+    }
+
+    /// Whether this bench is asked for.
+    pub fn wants(&self, bench: &str) -> bool {
+        self.only.as_deref().is_none_or(|only| only == bench)
     }
 
     /// One result with these figures.
@@ -38,11 +47,6 @@ impl Report {
                 figures.iter().map(|(name, figure)| format!("{name} {figure:.3}")).collect();
             println!("{bench:<28} n={n:<9} {}", figures.join("  "));
         }
-    }
-
-    /// Objects in a second.
-    pub fn rate(&self, bench: &str, n: usize, per_second: f64) {
-        self.line(bench, n, &[("objects_per_second", per_second.round())]);
     }
 
     /// A latency.

@@ -28,11 +28,6 @@ impl Clock {
         Moment(self.start.elapsed().as_millis() as u64)
     }
 
-    /// Now, for the core.
-    pub(crate) fn time(&self) -> Timestamp {
-        Timestamp::from_micros(self.start_time.micros() + self.start.elapsed().as_micros() as i64)
-    }
-
     /// When a moment comes, for a timer.
     pub(crate) fn instant_of(&self, moment: Moment) -> Instant {
         self.start + Duration::from_millis(moment.0)
@@ -43,8 +38,9 @@ impl Clock {
         Moment(((seconds - self.start_time.seconds()) * 1000.0).clamp(0.0, 1e15) as u64)
     }
 
-    /// The time of a moment, in seconds since 1970.
-    pub(crate) fn seconds_of(&self, moment: Moment) -> f64 {
-        self.start_time.seconds() + moment.0 as f64 / 1000.0
+    /// The time of a moment, for the core.
+    pub(crate) fn time_of(&self, moment: Moment) -> Timestamp {
+        let since = i64::try_from(moment.0).unwrap_or(i64::MAX).saturating_mul(1000);
+        Timestamp::from_micros(self.start_time.micros().saturating_add(since))
     }
 }

@@ -1,9 +1,8 @@
 //! What happened, told to the engine.
 
-use super::facts;
 use super::worker::{Ended, How};
-use super::{Io, Shell, lines};
-use crate::engine::{Cancel, Event, FailureKind, Outcome, TextHash};
+use super::{Io, Shell, facts};
+use crate::engine::{Cancel, Event, FailureKind, Outcome, Run, TextHash};
 
 impl Shell {
     /// A future of the core has ended.
@@ -11,61 +10,44 @@ impl Shell {
         match done {
             Io::Read(done) => self.read_done(done),
             Io::Written(done) => self.write_done(done),
-            Io::Probed(true) => self.core_is_back(),
-            Io::Probed(false) => self.probe(),
+            Io::Probed(is_back) => self.probed(is_back),
             Io::Hooked(run, result) => self.hooked(run, result),
         }
     }
 
     /// A step has ended.
     pub(super) fn run_ended(&mut self, ended: Ended) {
+        self.at_work -= 1;
         let Ended { run, how } = ended;
         let Some(running) = self.running(run) else { return };
         running.context = None;
-        running.cancel = None;
         let (leaf, cancelled) = (running.leaf, running.cancelled);
         let outcome = match how {
             How::Done { recheck } => {
                 let asked = self.layout.leaf(leaf).and_then(|leaf| leaf.recheck);
                 Outcome::Done { recheck: asked.into_iter().chain(recheck).min() }
             }
+            How::Refused => Outcome::Skipped,
             How::Failed { kind, retry_after, text } => {
-                let outcome = Outcome::Failed { kind, retry_after, text: TextHash::of(&text) };
-                self.set_text(run, text);
-                outcome
+                Outcome::Failed { kind, retry_after, text: self.set_text(run, &text) }
             }
             How::WaitFor { model, id, at_most, text } => match self.layout.schema.model(&model) {
                 Some(model) => Outcome::WaitFor { key: facts::key_of(model.root, id), at_most },
                 None => {
-                    let text = format!("{text}, but there is no such model");
-                    let hash = TextHash::of(&text);
-                    self.set_text(run, text);
-                    Outcome::Failed { kind: FailureKind::Failed, retry_after: None, text: hash }
+                    let text = self.set_text(run, &format!("{text}, but there is no such model"));
+                    Outcome::Failed { kind: FailureKind::Failed, retry_after: None, text }
                 }
             },
             How::Interrupted => Outcome::Interrupted,
-            How::Panicked { text } => {
-                let hash = TextHash::of(&text);
-                self.set_text(run, text);
-                Outcome::Panicked { text: hash }
-            }
-            How::Cancelled if cancelled == Some(Cancel::TimedOut) => {
-                let limit = self.options.engine.step_deadline;
-                let text = format!("the step took longer than {} s and was cancelled", limit.as_secs_f64());
-                let leaf = self.layout.name(leaf).to_owned();
-                let pk = self.running(run).map_or(0, |running| running.key.id());
-                self.span.in_scope(|| lines::timed_out(&leaf, pk, &text));
-                self.set_text(run, text);
-                Outcome::TimedOut
-            }
+            How::Panicked { text } => Outcome::Panicked { text: self.set_text(run, &text) },
+            How::Cancelled if cancelled == Some(Cancel::TimedOut) => return self.timed_out(run),
             How::Cancelled => Outcome::Interrupted,
         };
         self.tell(Event::Finished(run, outcome));
     }
 
-    fn set_text(&mut self, run: crate::engine::Run, text: String) {
-        if let Some(running) = self.running(run) {
-            running.text = text;
-        }
+    /// Keeps the text of a failure until it is stored.
+    pub(super) fn set_text(&mut self, run: Run, text: &str) -> TextHash {
+        self.running(run).map(|running| running.set_text(text)).unwrap_or_default()
     }
 }

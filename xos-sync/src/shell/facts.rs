@@ -39,7 +39,7 @@ pub(crate) struct Status {
     retry: Option<Retry>,
 }
 
-/// What a record says about its object. `selected` says whether any step takes it.
+/// What a record says about its object. Nothing is due when no step takes it.
 pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
     let at = &leaf.at;
     let flag = |at| value(record, at).as_bool().unwrap_or(false);
@@ -72,7 +72,16 @@ fn id(record: &Record, at: Option<usize>) -> ObjectId {
 }
 
 fn selects(leaf: &Leaf, record: &Record) -> bool {
-    leaf.handlers.iter().any(|handler| handler.step.selects(handler.projection.of(record)))
+    leaf.handlers.iter().any(|handler| {
+        handler.step.takes_all() || handler.step.selects(handler.projection.of(record.clone()))
+    })
+}
+
+/// Whether steps may look at the object though it is not dirty: it is live, and some step takes it.
+pub(crate) fn may_be_looked_at(leaf: &Leaf, record: &Record) -> bool {
+    let flag = |at| value(record, at).as_bool().unwrap_or(false);
+    let at = &leaf.at;
+    !flag(at.deleted) && !flag(at.no_sync) && !flag(at.lazy_blocked) && selects(leaf, record)
 }
 
 fn retry_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Option<Retry> {
@@ -115,6 +124,11 @@ impl Status {
             links,
             ..Fact::clean(key_of(leaf.root, self.id), ModelId(leaf.id.0), read)
         }
+    }
+
+    /// Whether its next run reads it anew, because it claims it first.
+    pub(crate) fn will_be_claimed(&self) -> bool {
+        !self.claimed && !self.doomed
     }
 
     /// Whether there is anything to do.

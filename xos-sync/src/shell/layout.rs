@@ -78,14 +78,22 @@ impl Projection {
     }
 
     /// The record in the other shape.
-    pub(crate) fn of(&self, record: &Record) -> Record {
-        let Some(from) = &self.from else { return record.clone().with_shape(self.shape.clone()) };
+    pub(crate) fn of(&self, record: Record) -> Record {
+        if Arc::ptr_eq(record.shape(), &self.shape) {
+            return record;
+        }
+        let Some(from) = &self.from else { return record.with_shape(self.shape.clone()) };
         let value = |at: &Option<usize>| at.and_then(|at| record.values().get(at)).cloned().unwrap_or_default();
         let projected = Record::new(self.shape.clone(), from.iter().map(value).collect());
         match record.revision() {
             Some(revision) => projected.at_revision(revision),
             None => projected,
         }
+    }
+
+    /// Whether both shapes have the same fields in the same order.
+    fn is_same(&self) -> bool {
+        self.from.is_none()
     }
 }
 
@@ -104,6 +112,7 @@ pub(crate) struct Positions {
     pub(crate) deleted: Option<usize>,
     pub(crate) no_sync: Option<usize>,
     pub(crate) lazy_blocked: Option<usize>,
+    pub(crate) name: Option<usize>,
 }
 
 impl Positions {
@@ -122,6 +131,7 @@ impl Positions {
             deleted: at("deleted"),
             no_sync: at("no_sync"),
             lazy_blocked: at("lazy_blocked"),
+            name: at("name"),
         }
     }
 }
@@ -230,10 +240,13 @@ fn leaf(
         .filter(|hook| takes(&hook.model().name))
         .map(|hook| Hook { hook: hook.clone(), projection: Projection::new(&model.shape, hook.shape()) })
         .collect();
+    // Records are read in the shape that the model's own step wants, if there is one: nothing has to be projected then.
+    let own = handlers.iter().find(|handler| handler.projection.is_same() && handler.step.model().name == *model.name());
+    let shape = own.map_or(&model.shape, |handler| handler.step.shape()).clone();
     Some(Leaf {
         id: model.id,
         name: model.name().clone(),
-        shape: model.shape.clone(),
+        shape,
         root: model.root,
         at: Positions::new(&model.shape),
         links: Vec::new(),

@@ -57,7 +57,7 @@ fn kind(error: &StepError) -> &'static str {
 }
 
 /// A step took longer than its deadline.
-pub(crate) fn timed_out(model_name: &str, pk: u32, text: &str) {
+pub(crate) fn timed_out(model_name: &str, pk: i32, text: &str) {
     error!(model_name, pk, e = text, "sync step failed!");
 }
 

@@ -1,19 +1,66 @@
 //! Reading the core: scans, single objects after a change, objects at the start of a run.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
+use std::time::Duration;
 
 use xos_model_client::{
-    Condition, Error, ModelAccessor, ModelId, ObjectId, ObjectKey as CoreKey, Operator, Page, Query, QueryKind, Record, Value,
+    Caller, Condition, Error, ModelAccessor, ModelId, ObjectId, ObjectKey as CoreKey, Operator, Page, Query,
+    QueryKind, Record, Value,
 };
 
+use super::cache::Cache;
 use super::facts::{self, Status};
 use super::layout::ReverseDependency;
 use super::{Io, Shell};
-use crate::engine::{Complete, Event, Fact, ObjectKey, ReadId, Run, Why};
+use crate::engine::{Complete, Event, Fact, ObjectKey, Outcome, ReadId, Run, Why};
 
 /// How many objects one read asks for.
 const PAGE: usize = 1000;
+
+/// How long after a read that the core refused it is made again.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// What is being read, and what will be.
+#[derive(Default)]
+pub(super) struct Reads {
+    latest: u64,
+    /// Models that are to be scanned, in order, after the one that is.
+    scans: VecDeque<ModelId>,
+    /// The scan that is under way.
+    scanning: Option<Scan>,
+    /// Models whose scan was refused by the core.
+    refused: Vec<ModelId>,
+    /// Objects that the feed told of, to be read, by leaf model.
+    changed: HashMap<ModelId, HashSet<ObjectId>>,
+    reading_changes: usize,
+    /// Runs whose object is to be read before they start, by leaf model.
+    to_fetch: HashMap<ModelId, Vec<(Run, ObjectId)>>,
+    pub(super) cache: Cache,
+}
+
+/// The scan of one model.
+#[derive(Clone, Copy)]
+struct Scan {
+    read: ReadId,
+    /// Everything is to be scanned again: this one need not go on.
+    outdated: bool,
+}
+
+impl Reads {
+    pub(super) fn is_quiet(&self) -> bool {
+        self.scanning.is_none()
+            && self.scans.is_empty()
+            && self.refused.is_empty()
+            && self.changed.is_empty()
+            && self.reading_changes == 0
+    }
+
+    /// The runs that wait for their record.
+    pub(super) fn take_fetches(&mut self) -> Vec<Run> {
+        self.to_fetch.drain().flat_map(|(_, runs)| runs).map(|(run, _)| run).collect()
+    }
+}
 
 /// A read that has ended, or one page of it.
 pub(super) struct ReadDone {
@@ -87,74 +134,41 @@ async fn linked_from(
     Ok(keys)
 }
 
-/// Records that were read and whose run has not started yet, bounded in bytes. What falls out is read again.
-#[derive(Default)]
-pub(super) struct Cache {
-    records: HashMap<ObjectKey, Record>,
-    order: VecDeque<ObjectKey>,
-    bytes: usize,
-}
-
-/// How many bytes of records wait for their run.
-const CACHE_BYTES: usize = 64 << 20;
-
-impl Cache {
-    fn put(&mut self, key: ObjectKey, record: Record) {
-        self.bytes += size_of_record(&record);
-        match self.records.insert(key, record) {
-            Some(old) => self.bytes -= size_of_record(&old),
-            None => self.order.push_back(key),
-        }
-        while self.bytes > CACHE_BYTES || self.order.len() > 2 * self.records.len() + 64 {
-            let Some(oldest) = self.order.pop_front() else { break };
-            // A key that was taken out and put in again stands twice; its first place is as good as any.
-            if self.bytes > CACHE_BYTES {
-                self.take(oldest);
-            } else if self.records.contains_key(&oldest) {
-                self.order.push_back(oldest);
-            }
-        }
-    }
-
-    pub(super) fn take(&mut self, key: ObjectKey) -> Option<Record> {
-        let record = self.records.remove(&key)?;
-        self.bytes -= size_of_record(&record);
-        Some(record)
-    }
-
-    fn drop_record(&mut self, key: ObjectKey) {
-        self.take(key);
-    }
-}
-
-fn size_of_record(record: &Record) -> usize {
-    let heap: usize = record.values().iter().map(|value| value.as_text().map_or(0, str::len)).sum();
-    mem::size_of_val(record.values()) + heap + 64
-}
-
 impl Shell {
+    /// A read starts now.
+    pub(super) fn new_read(&mut self, models: &[crate::engine::ModelId]) -> ReadId {
+        self.reads.latest += 1;
+        let read = ReadId(self.reads.latest);
+        self.tell(Event::ReadStarted(read, models));
+        read
+    }
+
     /// Reads everything that is due or doomed of these models, one after the other.
     pub(super) fn scan(&mut self, models: impl IntoIterator<Item = ModelId>) {
-        self.scans = models.into_iter().collect();
+        self.reads.scans = models.into_iter().collect();
+        self.reads.refused.clear();
+        if let Some(scan) = &mut self.reads.scanning {
+            scan.outdated = true;
+        }
         self.next_scan();
     }
 
     /// Reads everything again, behind the feed's back.
     pub(super) fn scan_all(&mut self) {
-        if self.scans.is_empty() && !self.core_down {
+        if self.reads.scanning.is_none() && !self.core_down {
             let models: Vec<ModelId> = self.layout.leaves().map(|leaf| leaf.id).collect();
             self.scan(models);
         }
     }
 
     fn next_scan(&mut self) {
-        if self.scanning {
+        if self.reads.scanning.is_some() {
             return;
         }
-        while let Some(model) = self.scans.pop_front() {
+        while let Some(model) = self.reads.scans.pop_front() {
             if self.layout.leaf(model).is_some() {
-                self.scanning = true;
-                let read = self.new_read(&[model]);
+                let read = self.new_read(&[crate::engine::ModelId(model.0)]);
+                self.reads.scanning = Some(Scan { read, outdated: false });
                 self.read_page(read, model, QueryKind::DirtyObjects, Page::first(PAGE));
                 return;
             }
@@ -184,19 +198,23 @@ impl Shell {
     }
 
     /// The feed told that an object was saved.
-    pub(super) fn object_changed(&mut self, key: CoreKey, leaf: ModelId) {
+    pub(super) fn object_changed(&mut self, key: CoreKey, leaf: ModelId, by: Caller) {
         let engine_key = facts::key_of(key.root, key.id);
-        if self.layout.leaf(leaf).is_some() {
-            self.changed.entry(leaf).or_default().insert(key.id);
-        } else if self.watched.contains(&engine_key) {
-            self.tell(Event::Changed(engine_key));
+        let watched = !self.watched.is_empty() && self.watched.contains(&engine_key);
+        if self.layout.leaf(leaf).is_none() {
+            if watched {
+                self.tell(Event::Changed(engine_key));
+            }
+        } else if by != Caller::Engine || watched {
+            // The bookkeeping of an engine, ours or another one's, gives nobody more to do.
+            self.reads.changed.entry(leaf).or_default().insert(key.id);
         }
     }
 
     /// The feed told that an object is gone for good.
     pub(super) fn object_purged(&mut self, key: CoreKey) {
         let engine_key = facts::key_of(key.root, key.id);
-        self.cache.drop_record(engine_key);
+        self.reads.cache.drop_record(engine_key);
         let read = self.new_read(&[]);
         self.tell(Event::Vanished(engine_key, read));
         self.tell(Event::ReadEnded(read, Complete::Partial));
@@ -210,22 +228,30 @@ impl Shell {
 
     /// Reads the objects that changed; what changes meanwhile is read afterwards.
     pub(super) fn read_changes(&mut self) {
-        if self.reading_changes > 0 || self.core_down {
+        if self.reads.changed.is_empty() || self.reads.reading_changes > 0 || self.core_down {
             return;
         }
-        for (model, ids) in mem::take(&mut self.changed) {
+        for (model, ids) in mem::take(&mut self.reads.changed) {
             let mut ids: Vec<ObjectId> = ids.into_iter().collect();
             ids.sort_unstable();
             for chunk in ids.chunks(PAGE) {
-                self.reading_changes += 1;
+                self.reads.reading_changes += 1;
                 self.read_objects(model, chunk.to_vec(), What::Changed(chunk.to_vec()));
             }
         }
     }
 
+    /// A run needs its object to be read before it starts.
+    pub(super) fn fetch_later(&mut self, run: Run, leaf: ModelId, id: ObjectId) {
+        self.reads.to_fetch.entry(leaf).or_default().push((run, id));
+    }
+
     /// Reads the objects of runs that are about to start.
     pub(super) fn fetch(&mut self) {
-        for (model, runs) in mem::take(&mut self.to_fetch) {
+        if self.reads.to_fetch.is_empty() {
+            return;
+        }
+        for (model, runs) in mem::take(&mut self.reads.to_fetch) {
             for chunk in runs.chunks(PAGE) {
                 let ids = chunk.iter().map(|(_, id)| *id).collect();
                 self.read_objects(model, ids, What::Fetch(chunk.to_vec()));
@@ -257,7 +283,7 @@ impl Shell {
                     self.tell_vanished(read, leaf, &ids, &answer.records);
                     self.changes_read(read);
                 }
-                What::Fetch(runs) => self.fetched(read, leaf, &runs, answer),
+                What::Fetch(runs) => self.fetched(read, &runs, answer),
             },
             Err(error) => self.read_failed(read, leaf, what, &error),
         }
@@ -265,22 +291,27 @@ impl Shell {
 
     fn page_read(&mut self, read: ReadId, leaf: ModelId, kind: QueryKind, answer: &Answer) {
         self.tell_records(read, leaf, answer, Why::Scan);
+        let outdated = self.reads.scanning.is_some_and(|scan| scan.read == read && scan.outdated);
         match (answer.next, kind) {
+            _ if outdated => self.scanned(read, Complete::Partial),
             (Some(page), kind) => self.read_page(read, leaf, kind, page),
             (None, QueryKind::DirtyObjects) => {
                 self.read_page(read, leaf, QueryKind::DeletedObjects, Page::first(PAGE));
             }
-            (None, _) => {
-                self.tell(Event::ReadEnded(read, Complete::Whole));
-                self.scanning = false;
-                self.next_scan();
-            }
+            (None, _) => self.scanned(read, Complete::Whole),
         }
+    }
+
+    /// The scan of one model has ended.
+    fn scanned(&mut self, read: ReadId, complete: Complete) {
+        self.tell(Event::ReadEnded(read, complete));
+        self.reads.scanning = None;
+        self.next_scan();
     }
 
     fn changes_read(&mut self, read: ReadId) {
         self.tell(Event::ReadEnded(read, Complete::Partial));
-        self.reading_changes -= 1;
+        self.reads.reading_changes -= 1;
         self.read_changes();
     }
 
@@ -290,30 +321,38 @@ impl Shell {
         } else {
             let model_name = self.layout.name(leaf);
             tracing::error!(parent: &self.span, e = %error, model_name, "objects cannot be read; trying again");
+            self.alarms.reads = self.alarms.reads.min(self.now + AGAIN);
         }
         match what {
             What::Scan(_) => {
-                self.scanning = false;
-                self.tell(Event::ReadEnded(read, Complete::Partial));
                 if error.is_interruption() {
                     // The engine asks for all scans again when the core is back.
-                    self.scans.clear();
+                    self.reads.scans.clear();
                 } else {
-                    self.next_scan();
+                    self.reads.refused.push(leaf);
                 }
+                self.scanned(read, Complete::Partial);
             }
             What::Changed(ids) => {
-                self.changed.entry(leaf).or_default().extend(ids);
+                self.reads.changed.entry(leaf).or_default().extend(ids);
                 self.tell(Event::ReadEnded(read, Complete::Partial));
-                self.reading_changes -= 1;
+                self.reads.reading_changes -= 1;
             }
             What::Fetch(runs) => {
                 self.tell(Event::ReadEnded(read, Complete::Partial));
                 for (run, _) in runs {
-                    self.finish(run, crate::engine::Outcome::Interrupted);
+                    self.finish(run, Outcome::Interrupted);
                 }
             }
         }
+    }
+
+    /// Makes the reads again that the core refused.
+    pub(super) fn read_again(&mut self) {
+        let refused = mem::take(&mut self.reads.refused);
+        self.reads.scans.extend(refused);
+        self.next_scan();
+        self.read_changes();
     }
 
     fn tell_vanished(&mut self, read: ReadId, leaf: ModelId, ids: &[ObjectId], records: &[Option<Record>]) {
@@ -325,7 +364,7 @@ impl Shell {
         }
     }
 
-    /// Tells the engine what records say, and keeps those that will be worked on.
+    /// Tells the engine what records say, and keeps those that will be worked on as they are.
     fn tell_records(&mut self, read: ReadId, model: ModelId, answer: &Answer, why: Why) {
         let layout = self.layout.clone();
         let Some(leaf) = layout.leaf(model) else { return };
@@ -335,30 +374,35 @@ impl Shell {
             let Some(record) = record else { continue };
             let status = facts::status_of(leaf, record, &self.clock);
             let start = links.len();
-            let key = facts::key_of(leaf.root, status.id);
             if status.asks_for_work() {
                 facts::links_of(leaf, record, &mut links);
                 links.extend(answer.waits_for.get(at).into_iter().flatten());
-                self.cache.put(key, record.clone());
+            }
+            let key = facts::key_of(leaf.root, status.id);
+            if status.asks_for_work() && !status.will_be_claimed() {
+                self.reads.cache.put(key, read, record.clone());
             } else {
-                self.cache.drop_record(key);
+                self.reads.cache.drop_record(key);
             }
             found.push((status, start..links.len()));
         }
         let facts: Vec<Fact<'_>> = found
             .iter()
-            .map(|(status, range)| status.fact(leaf, read, why, links.get(range.clone()).unwrap_or_default()))
+            .map(|(status, range)| {
+                status.fact(leaf, read, why, links.get(range.clone()).unwrap_or_default())
+            })
             .collect();
         self.tell(Event::Facts(&facts));
     }
 
     /// The objects of runs that are about to start were read.
-    fn fetched(&mut self, read: ReadId, model: ModelId, runs: &[(Run, ObjectId)], answer: Answer) {
-        self.tell_records(read, model, &answer, Why::Scan);
+    fn fetched(&mut self, read: ReadId, runs: &[(Run, ObjectId)], answer: Answer) {
+        let mut waits_for = answer.waits_for.into_iter();
         for ((run, _), record) in runs.iter().zip(answer.records) {
+            let waits_for = waits_for.next().unwrap_or_default();
             match record {
-                Some(record) => self.begin(*run, read, record),
-                None => self.finish(*run, crate::engine::Outcome::Gone),
+                Some(record) => self.begin(*run, read, record, waits_for),
+                None => self.finish(*run, Outcome::Gone),
             }
         }
         self.tell(Event::ReadEnded(read, Complete::Partial));

@@ -25,10 +25,15 @@ pub(crate) fn code_of(kind: FailureKind) -> i64 {
     }
 }
 
-/// The status with one message more: the last two distinct ones, joined by ` // `, ASCII only, 1024 characters at most.
+/// A message as it is stored: ASCII only, 1024 characters at most.
+pub(crate) fn message(text: &str) -> String {
+    let mut message = ascii(text);
+    message.truncate(LONGEST);
+    message
+}
+
+/// The status with one [message](message()) more: the last two distinct ones, joined by ` // `, 1024 characters at most.
 pub(crate) fn with_message(status: &str, message: &str) -> String {
-    let message = ascii(message);
-    let message = cut(&message, LONGEST);
     let mut messages: Vec<&str> = status.split(SEPARATOR).filter(|part| !part.is_empty()).collect();
     if !messages.contains(&message) {
         messages.push(message);
@@ -55,11 +60,6 @@ pub(crate) fn ascii(text: &str) -> String {
         if c.is_ascii() { out.push(c) } else { out.extend(c.escape_unicode()) }
     }
     out
-}
-
-/// The first characters of an ASCII text.
-fn cut(text: &str, length: usize) -> &str {
-    text.get(..length).unwrap_or(text)
 }
 
 /// The engine's scratchpad: what the Python framework writes, and two keys of our own that it ignores.
@@ -158,9 +158,9 @@ mod tests {
 
     #[test]
     fn a_status_is_ascii_and_fits() {
-        assert_eq!(with_message("OK", "se\u{f1}or"), "OK // se\\u{f1}or");
+        assert_eq!(with_message("OK", &message("se\u{f1}or")), "OK // se\\u{f1}or");
         let long = "x".repeat(3000);
-        let status = with_message("OK", &long);
+        let status = with_message("OK", &message(&long));
         assert_eq!((status.len(), status.is_ascii()), (1024, true));
         assert!(with_message(&status, "short").ends_with("short"), "the newest message shows");
     }

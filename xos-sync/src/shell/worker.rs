@@ -1,47 +1,47 @@
 //! One run of one object: its handlers, one after the other.
 
 use std::any::Any;
+use std::future::{Future as _, poll_fn};
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use futures_util::future::{AbortRegistration, Abortable, Aborted};
 use tracing::{Instrument as _, Span, debug, info};
-use xos_model_client::{ModelAccessor, ObjectId, Record, Shape};
+use xos_model_client::{ModelId, ObjectId, Record};
 
-use super::layout::Handler;
 use super::lines;
+use super::runs::Home;
 use crate::context::Context;
 use crate::engine::{FailureKind, Run, Verb};
-use crate::step::{StepError, StepErrorKind, StepResult};
+use crate::step::{Did, StepError, StepErrorKind, StepResult};
 
 /// What a run works with.
-pub(crate) struct Job {
-    pub(crate) run: Run,
-    pub(crate) verb: Verb,
-    pub(crate) id: ObjectId,
-    pub(crate) shape: Arc<Shape>,
-    pub(crate) record: Record,
-    pub(crate) handlers: Arc<[Handler]>,
-    pub(crate) ctx: Context,
-    pub(crate) accessor: Arc<dyn ModelAccessor>,
-    pub(crate) span: Span,
-    pub(crate) cancel: AbortRegistration,
+pub(super) struct Job {
+    pub(super) run: Run,
+    pub(super) verb: Verb,
+    pub(super) leaf: ModelId,
+    pub(super) id: ObjectId,
+    pub(super) record: Record,
+    pub(super) context: Context,
 }
 
 /// How a run ended, with the text of its failure.
 #[derive(Debug)]
-pub(crate) struct Ended {
-    pub(crate) run: Run,
-    pub(crate) how: How,
+pub(super) struct Ended {
+    pub(super) run: Run,
+    pub(super) how: How,
 }
 
 /// How a run ended.
 #[derive(Debug)]
-pub(crate) enum How {
+pub(super) enum How {
     /// All handlers succeeded.
     Done { recheck: Option<Duration> },
+    /// No handler takes it.
+    Refused,
     /// A handler failed.
     Failed { kind: FailureKind, retry_after: Option<Duration>, text: String },
     /// A handler waits for another object.
@@ -54,67 +54,86 @@ pub(crate) enum How {
     Cancelled,
 }
 
-/// Runs all handlers of an object. Never panics.
-pub(crate) async fn work(job: Job) -> Ended {
-    let Job { run, verb, id, shape, record, handlers, ctx, accessor, span, cancel } = job;
-    let steps = async {
-        lines::started(verb);
-        let result = handle_all(verb, id, &shape, record, &handlers, &ctx, accessor.as_ref()).await;
-        match &result {
-            Ok(()) => lines::succeeded(verb),
-            Err(error) => lines::failed(error),
+/// Runs all handlers of an object and tells how that ended. Never panics.
+pub(super) async fn work(home: Arc<Home>, job: Job, span: Span) {
+    let run = job.run;
+    let how = caught(&home, job).instrument(span).await;
+    // The channel has room for all that may run at once; when the shell is gone, nobody asks.
+    let _ = home.ended.send(Ended { run, how }).await;
+}
+
+async fn caught(home: &Home, job: Job) -> How {
+    let context = job.context.clone();
+    let mut steps = pin!(AssertUnwindSafe(handle(home, job)).catch_unwind());
+    // A step that never waits never leaves its waker: cancelling means something at an await only.
+    let result = poll_fn(|cx| {
+        if context.is_cancelled() {
+            return Poll::Ready(None);
         }
-        result
-    };
-    let caught = AssertUnwindSafe(Abortable::new(steps, cancel)).catch_unwind().instrument(span.clone()).await;
-    let how = match caught {
-        Ok(Ok(Ok(()))) => How::Done { recheck: ctx.recheck() },
-        Ok(Ok(Err(error))) => how_it_failed(&error),
-        Ok(Err(Aborted)) => How::Cancelled,
-        Err(panic) => {
+        match steps.as_mut().poll(cx) {
+            Poll::Ready(result) => Poll::Ready(Some(result)),
+            Poll::Pending if context.poll_cancelled(cx) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    });
+    match result.await {
+        Some(Ok(Ok(Did::Work))) => How::Done { recheck: context.recheck() },
+        Some(Ok(Ok(Did::Nothing))) => How::Refused,
+        Some(Ok(Err(error))) => how_it_failed(&error),
+        None => How::Cancelled,
+        Some(Err(panic)) => {
             let text = format!("the step panicked: {}", panic_text(panic.as_ref()));
-            span.in_scope(|| lines::panicked(&text));
+            lines::panicked(&text);
             How::Panicked { text }
         }
-    };
-    Ended { run, how }
+    }
+}
+
+async fn handle(home: &Home, job: Job) -> StepResult<Did> {
+    let verb = job.verb;
+    lines::started(verb);
+    let result = handle_all(home, job).await;
+    match &result {
+        Ok(_) => lines::succeeded(verb),
+        Err(error) => lines::failed(error),
+    }
+    result
 }
 
 /// Each handler gets the object as it is then: the one before may have changed it.
-async fn handle_all(
-    verb: Verb,
-    id: ObjectId,
-    shape: &Arc<Shape>,
-    record: Record,
-    handlers: &[Handler],
-    ctx: &Context,
-    accessor: &dyn ModelAccessor,
-) -> StepResult {
+async fn handle_all(home: &Home, job: Job) -> StepResult<Did> {
+    let Job { verb, leaf, id, record, context, .. } = job;
+    let Some(leaf) = home.layout.leaf(leaf) else { return Ok(Did::Nothing) };
+    let mut all = Did::Nothing;
     let mut record = Some(record);
-    for handler in handlers {
+    let last = leaf.handlers.len().saturating_sub(1);
+    for (at, handler) in leaf.handlers.iter().enumerate() {
         let now = match record.take() {
             Some(record) => record,
-            None => match accessor.get(shape, &[id]).await?.into_iter().next().flatten() {
+            None => match home.accessor.get(&leaf.shape, &[id]).await?.into_iter().next().flatten() {
                 Some(record) => record,
-                None => return Ok(()),
+                None => return Ok(all),
             },
         };
-        let own = handler.projection.of(&now);
-        if handlers.len() > 1 && !handler.step.selects(own.clone()) {
-            record = Some(now);
-            continue;
-        }
-        if handlers.len() > 1 {
-            debug!(step = handler.step.name(), "handler");
-        }
-        match verb {
-            Verb::SyncRecord => handler.step.sync(ctx, own).await?,
-            Verb::DeleteRecord => handler.step.delete(ctx, own).await?,
+        // For the next handler, should this one refuse the object.
+        let unchanged = (at < last).then(|| now.clone());
+        let own = handler.projection.of(now);
+        debug!(step = handler.step.name(), "handler");
+        let did = match verb {
+            Verb::SyncRecord => handler.step.sync(&context, own).await?,
+            Verb::DeleteRecord => handler.step.delete(&context, own).await?,
             // Policies come with their own handlers.
-            Verb::HandleChange | Verb::HandleDelete => info!("no policy handles this model"),
+            Verb::HandleChange | Verb::HandleDelete => {
+                info!("no policy handles this model");
+                Did::Nothing
+            }
+        };
+        match did {
+            Did::Work => all = Did::Work,
+            Did::Nothing => record = unchanged,
         }
     }
-    Ok(())
+    Ok(all)
 }
 
 fn how_it_failed(error: &StepError) -> How {
@@ -130,7 +149,7 @@ fn how_it_failed(error: &StepError) -> How {
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(super) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }

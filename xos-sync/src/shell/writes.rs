@@ -1,6 +1,7 @@
 //! The only place that writes `backend_*` and `enacted`.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use xos_model_client::{
     Caller, Error, ErrorKind, FieldPos, Guard, Op, Record, Target, Timestamp, Touch, Value, Write, Written,
@@ -10,10 +11,38 @@ use super::facts;
 use super::layout::{Leaf, value};
 use super::status::{self, Register};
 use super::{Io, Shell, lines};
-use crate::engine::{Event, Outcome, Part, ReadId, Run, Store, StoreFault, TextHash, Version};
+use crate::engine::{Complete, Event, FailureKind, Moment, Outcome, Part, ReadId, Run, Store, StoreFault, Version};
+
+/// How many writes make a batch that is worth sending while another one is under way, where a batch is one
+/// transaction.
+const FULL: usize = 64;
+
+/// What is to be written.
+#[derive(Default)]
+pub(super) struct Writes {
+    pending: VecDeque<Pending>,
+    /// How many batches are under way.
+    under_way: usize,
+    /// The register of a success at this moment: the same for all that succeed together.
+    success: Option<(Moment, String)>,
+}
+
+impl Writes {
+    pub(super) fn is_quiet(&self) -> bool {
+        self.pending.is_empty() && self.under_way == 0
+    }
+
+    /// The runs whose claim waits for its batch.
+    pub(super) fn take_claims(&mut self) -> Vec<Run> {
+        let is_claim = |pending: &&Pending| matches!(pending.what, Purpose::Claim);
+        let claims = self.pending.iter().filter(is_claim).map(|pending| pending.run).collect();
+        self.pending.retain(|pending| !is_claim(&pending));
+        claims
+    }
+}
 
 /// A write that waits for its batch.
-pub(super) struct Pending {
+struct Pending {
     run: Run,
     what: Purpose,
     write: Write,
@@ -38,33 +67,38 @@ impl Shell {
     /// Stores that the object may exist outside, before its first step.
     pub(super) fn claim(&mut self, run: Run) {
         let layout = self.layout.clone();
-        let Some((leaf, id)) = self.running(run).map(|running| (running.leaf, facts::id_of(running.key))) else { return };
-        let Some(leaf) = layout.leaf(leaf) else { return };
+        let Some(running) = self.running(run) else { return };
+        let id = running.id();
+        let Some(leaf) = layout.leaf(running.leaf) else { return };
         let fields = set([(leaf.at.need_delete, Value::Bool(true))]);
         let write = engine_write(leaf, id, fields);
-        self.pending.push_back(Pending { run, what: Purpose::Claim, write });
+        self.writes.pending.push_back(Pending { run, what: Purpose::Claim, write });
     }
 
     /// Stores the result of a run.
     pub(super) fn store(&mut self, run: Run, store: Store) {
         let layout = self.layout.clone();
-        let now = self.clock.time();
+        let now = self.clock.time_of(self.now);
         let (next_run, version) = match store {
-            Store::Failure { next_run, version, .. } => (self.clock.seconds_of(next_run), facts::time_of(version)),
+            Store::Failure { next_run, version, .. } => {
+                (self.clock.time_of(next_run).seconds(), facts::time_of(version))
+            }
             _ => (0.0, Timestamp::UNSET),
         };
+        let register_of_success = self.register_of_success(&store);
         let Some(running) = self.running(run) else { return };
-        let id = facts::id_of(running.key);
         let Some(leaf) = layout.leaf(running.leaf) else { return };
         let at = &leaf.at;
         let before = |at| running.before.as_ref().map_or(&Value::Null, |before| value(before, at));
         let text_before = |at| before(at).as_text().unwrap_or_default();
         let (fields, status, code) = match store {
             Store::Success { as_fetched } => {
+                // A re-check may have worked on what was enacted at a later version.
+                let enacted = before(at.enacted).as_time().max(Some(facts::time_of(as_fetched)));
                 let fields = set([
-                    (at.enacted, Value::Time(facts::time_of(as_fetched))),
+                    (at.enacted, enacted.map_or(Value::Null, Value::Time)),
                     (at.status, Value::Text(status::OK.to_owned())),
-                    (at.register, Value::Text(Register::success(now).write())),
+                    (at.register, Value::Text(register_of_success)),
                     (at.code, Value::Int(status::CODE_OK)),
                 ]);
                 (fields, Cow::Borrowed(status::OK), status::CODE_OK)
@@ -74,8 +108,8 @@ impl Shell {
                 let register = register.failure(now, next_run, attempts, version, kind);
                 let register = Value::Text(register.write());
                 let code = status::code_of(kind);
-                let status = status::with_message(text_before(at.status), &running.text);
-                let fields = match part {
+                let status = status::with_message(text_before(at.status), running.text());
+                let mut fields = match part {
                     Part::Register => set([(at.register, register)]),
                     Part::Whole => set([
                         (at.status, Value::Text(status.clone())),
@@ -83,56 +117,92 @@ impl Shell {
                         (at.code, Value::Int(code)),
                     ]),
                 };
+                if running.hook_failed {
+                    fields.extend(set([(at.enacted, Value::Time(Timestamp::UNSET))]));
+                }
                 (fields, Cow::Owned(status), code)
             }
             Store::Reap => (set([(at.need_reap, Value::Bool(true))]), Cow::Borrowed(""), 0),
         };
-        let write = engine_write(leaf, id, fields);
-        self.pending.push_back(Pending { run, what: Purpose::Result { store, status, code }, write });
+        let write = engine_write(leaf, running.id(), fields);
+        let key = running.key;
+        if matches!(store, Store::Reap) {
+            // The feed may tell of the purge before the write is answered.
+            self.reaped.insert(key, leaf.id);
+        }
+        self.writes.pending.push_back(Pending { run, what: Purpose::Result { store, status, code }, write });
+    }
+
+    fn register_of_success(&mut self, store: &Store) -> String {
+        if !matches!(store, Store::Success { .. }) {
+            return String::new();
+        }
+        match &self.writes.success {
+            Some((moment, register)) if *moment == self.now => register.clone(),
+            _ => {
+                let register = Register::success(self.clock.time_of(self.now)).write();
+                self.writes.success = Some((self.now, register.clone()));
+                register
+            }
+        }
     }
 
     /// Writes what is ready together.
+    ///
+    /// Where a batch is one transaction, what is ready while one is under way waits to become a larger one. Elsewhere
+    /// the writes of a batch are made one after the other, so that all free places are used.
     pub(super) fn flush(&mut self) {
-        let abilities = self.accessor.abilities();
-        while !self.pending.is_empty() && self.writing < abilities.in_flight.max(1) && !self.core_down {
-            let count = self.pending.len().min(abilities.max_batch.max(1));
-            let batch: Vec<Pending> = self.pending.drain(..count).collect();
-            self.writing += 1;
-            let read = self.new_read(&[]);
-            let accessor = self.accessor.clone();
-            self.io.push(Box::pin(async move {
-                let mut writes = Vec::with_capacity(batch.len());
-                let mut purposes = Vec::with_capacity(batch.len());
-                for pending in batch {
-                    writes.push(pending.write);
-                    purposes.push((pending.run, pending.what));
-                }
-                let mut answers = accessor.write(writes).await.into_iter();
-                let missing = || Err(ErrorKind::OutcomeUnknown { reason: "no answer to a write".to_owned() }.into());
-                let answers = purposes
-                    .into_iter()
-                    .map(|(run, what)| (run, what, answers.next().unwrap_or_else(missing)))
-                    .collect();
-                Io::Written(WriteDone { read, answers })
-            }));
+        if self.writes.pending.is_empty() || self.core_down {
+            return;
         }
+        let abilities = self.accessor.abilities();
+        let (places, largest) = (abilities.in_flight.max(1), abilities.max_batch.max(1));
+        while self.writes.under_way < places && !self.writes.pending.is_empty() {
+            let pending = self.writes.pending.len();
+            let count = if !abilities.atomic_batch {
+                pending.div_ceil(places - self.writes.under_way)
+            } else if self.writes.under_way == 0 || pending >= FULL {
+                pending
+            } else {
+                return;
+            };
+            let batch: Vec<Pending> = self.writes.pending.drain(..count.min(largest)).collect();
+            self.write(batch);
+        }
+    }
+
+    fn write(&mut self, batch: Vec<Pending>) {
+        self.writes.under_way += 1;
+        let read = self.new_read(&[]);
+        let accessor = self.accessor.clone();
+        self.io.push(Box::pin(async move {
+            let (purposes, writes): (Vec<_>, Vec<_>) =
+                batch.into_iter().map(|pending| ((pending.run, pending.what), pending.write)).unzip();
+            let mut answers = accessor.write(writes).await.into_iter();
+            let missing = || Err(ErrorKind::OutcomeUnknown { reason: "no answer to a write".to_owned() }.into());
+            let answers = purposes
+                .into_iter()
+                .map(|(run, what)| (run, what, answers.next().unwrap_or_else(missing)))
+                .collect();
+            Io::Written(WriteDone { read, answers })
+        }));
     }
 
     /// A batch was written.
     pub(super) fn write_done(&mut self, done: WriteDone) {
-        self.writing -= 1;
+        self.writes.under_way -= 1;
         for (run, purpose, answer) in done.answers {
             match purpose {
                 Purpose::Claim => self.claimed(run, done.read, answer),
                 Purpose::Result { store, status, code } => self.stored(run, store, &status, code, answer),
             }
         }
-        self.tell(Event::ReadEnded(done.read, crate::engine::Complete::Partial));
+        self.tell(Event::ReadEnded(done.read, Complete::Partial));
     }
 
     fn claimed(&mut self, run: Run, read: ReadId, answer: Result<Written, Error>) {
         match answer {
-            Ok(Written { record: Some(record), .. }) => self.begin(run, read, record),
+            Ok(Written { record: Some(record), .. }) => self.claim_is_stored(run, read, record),
             Ok(Written { record: None, .. }) => self.finish(run, Outcome::Gone),
             Err(error) if error.is_interruption() => {
                 self.core_is_away(&error);
@@ -140,21 +210,28 @@ impl Shell {
             }
             Err(error) if error.is_not_found() => self.finish(run, Outcome::Gone),
             Err(error) => {
-                let text = format!("cannot be claimed: {error}");
-                self.finish(run, Outcome::failed(&text));
-                if let Some(running) = self.running(run) {
-                    running.text = text;
-                }
+                let (model_name, pk) = self.names_of(run);
+                tracing::error!(parent: &self.span, e = %error, model_name, pk, "an object cannot be claimed; trying again");
+                let text = self.set_text(run, &format!("cannot be claimed: {error}"));
+                let kind = FailureKind::Failed;
+                self.finish(run, Outcome::Failed { kind, retry_after: None, text });
             }
         }
     }
 
+    fn claim_is_stored(&mut self, run: Run, read: ReadId, record: Record) {
+        let Some((leaf, id)) = self.running(run).map(|running| (running.leaf, running.id())) else { return };
+        if self.layout.leaf(leaf).is_some_and(|leaf| leaf.reverse.is_empty()) {
+            self.begin(run, read, record, Vec::new());
+        } else {
+            // What it waits for because that links to it takes a read.
+            self.fetch_later(run, leaf, id);
+        }
+    }
+
     fn stored(&mut self, run: Run, store: Store, status: &str, code: i64, answer: Result<Written, Error>) {
-        let answer = match answer {
-            Ok(written) => {
-                self.result_is_stored(run, store, status, code, written.record);
-                return;
-            }
+        let fault = match answer {
+            Ok(written) => return self.result_is_stored(run, store, status, code, written.record),
             Err(error) if error.is_interruption() => {
                 self.core_is_away(&error);
                 StoreFault::Away
@@ -164,13 +241,20 @@ impl Shell {
             Err(error) => {
                 let (model_name, pk) = self.names_of(run);
                 tracing::error!(parent: &self.span, e = %error, model_name, pk, "the result of a step cannot be stored; trying again");
-                StoreFault::Rejected { text: TextHash::of(&error.to_string()) }
+                StoreFault::Rejected { text: self.set_text(run, &format!("the result cannot be stored: {error}")) }
             }
         };
-        self.tell(Event::Stored(run, Err(answer)));
+        self.tell(Event::Stored(run, Err(fault)));
     }
 
-    fn result_is_stored(&mut self, run: Run, store: Store, status: &str, code: i64, record: Option<Record>) {
+    fn result_is_stored(
+        &mut self,
+        run: Run,
+        store: Store,
+        status: &str,
+        code: i64,
+        record: Option<Record>,
+    ) {
         let layout = self.layout.clone();
         let span = self.span.clone();
         let version = match store {
@@ -179,20 +263,18 @@ impl Shell {
             Store::Reap => Version::default(),
         };
         let Some(running) = self.running(run) else { return };
-        let (key, leaf_id) = (running.key, running.leaf);
-        let Some(leaf) = layout.leaf(leaf_id) else { return };
+        let pk = running.key.id();
+        let Some(leaf) = layout.leaf(running.leaf) else { return };
         let before = running.before.as_ref();
-        let changed = before.is_none_or(|before| {
-            value(before, leaf.at.status).as_text() != Some(status)
-                || value(before, leaf.at.code).as_int() != Some(code)
-        });
-        if matches!(store, Store::Reap) {
-            self.reaped.insert(key, leaf_id);
-        } else if changed || matches!(store, Store::Success { .. }) {
-            let name = before.map_or("", name_of);
-            span.in_scope(|| lines::stored(&leaf.name, key.id(), name, code, status));
+        let was = |at| before.map(|before| value(before, at));
+        let changed = was(leaf.at.status).and_then(Value::as_text) != Some(status)
+            || was(leaf.at.code).and_then(Value::as_int) != Some(code);
+        let is_success = matches!(store, Store::Success { .. });
+        if !matches!(store, Store::Reap) && (changed || is_success) {
+            let name = was(leaf.at.name).and_then(Value::as_text).unwrap_or_default();
+            span.in_scope(|| lines::stored(&leaf.name, pk, name, code, status));
         }
-        if matches!(store, Store::Success { .. })
+        if is_success
             && let Some(record) = record
             && self.hook(run, record)
         {
@@ -200,58 +282,6 @@ impl Shell {
         }
         self.tell(Event::Stored(run, Ok(version)));
     }
-
-    /// Calls the after-save hooks of a success. Whether there are any: the run is over when they are done.
-    fn hook(&mut self, run: Run, record: Record) -> bool {
-        let layout = self.layout.clone();
-        let Some(running) = self.running(run) else { return false };
-        let attempt = running.attempt;
-        let Some(leaf) = layout.leaf(running.leaf) else { return false };
-        if leaf.hooks.is_empty() {
-            return false;
-        }
-        let hooks = leaf.hooks.clone();
-        let ctx = crate::context::Context::new(self.accessor.clone(), attempt);
-        self.io.push(Box::pin(async move {
-            let task = tokio::spawn(async move {
-                for hook in &hooks {
-                    hook.hook.call(&ctx, hook.projection.of(&record)).await.map_err(|error| error.chain())?;
-                }
-                Ok(())
-            });
-            let result = task.await.unwrap_or_else(|error| Err(format!("the after-save hook did not end: {error}")));
-            Io::Hooked(run, result)
-        }));
-        true
-    }
-
-    /// The after-save hooks of a run are done. An error is handled like one of the step, though the success stays.
-    pub(super) fn hooked(&mut self, run: Run, result: Result<(), String>) {
-        let (model_name, pk) = self.names_of(run);
-        match result {
-            Ok(()) => {
-                let version = self.running(run).map(|running| running.worked_on).unwrap_or_default();
-                self.tell(Event::Stored(run, Ok(version)));
-            }
-            Err(text) => {
-                tracing::error!(parent: &self.span, e = text, model_name, pk, "sync step failed!");
-                if let Some(running) = self.running(run) {
-                    running.text.clone_from(&text);
-                }
-                self.tell(Event::Stored(run, Err(StoreFault::Rejected { text: TextHash::of(&text) })));
-            }
-        }
-    }
-
-    fn names_of(&mut self, run: Run) -> (String, i32) {
-        let found = self.running(run).map(|running| (running.leaf, running.key.id() as i32));
-        found.map_or_else(|| ("?".to_owned(), 0), |(leaf, pk)| (self.layout.name(leaf).to_owned(), pk))
-    }
-}
-
-/// The name of an object, for people.
-fn name_of(record: &Record) -> &str {
-    record.get("name").and_then(Value::as_text).unwrap_or_default()
 }
 
 fn set<const N: usize>(fields: [(Option<usize>, Value); N]) -> Vec<(FieldPos, Value)> {

@@ -1,14 +1,18 @@
 //! A step without its type, as the engine's shell runs it.
 
+use std::any::TypeId;
+use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use xos_model_client::{Model, ModelDef, Record, Shape};
 
-use super::{StepError, StepResult, SyncStep};
+use super::{StepResult, SyncStep};
 use crate::context::Context;
 
 /// A [`SyncStep`] without its type. Records come in the shape of its model.
@@ -19,22 +23,60 @@ pub(crate) trait AnyStep: Send + Sync + 'static {
     fn shape(&self) -> &'static Arc<Shape>;
     fn requested_interval(&self) -> Option<Duration>;
     fn concurrency(&self) -> Option<usize>;
-    /// Whether it takes the object. One that does not convert is taken, so that its run says why.
+    /// Whether it is known to take every object, so that none has to be made from its record only to be asked about.
+    fn takes_all(&self) -> bool;
+    /// Whether it takes the object. One that does not convert, or about which it panics, is taken: its run says why.
     fn selects(&self, record: Record) -> bool;
-    async fn sync(&self, ctx: &Context, record: Record) -> StepResult;
-    async fn delete(&self, ctx: &Context, record: Record) -> StepResult;
+    async fn sync(&self, ctx: &Context, record: Record) -> StepResult<Did>;
+    async fn delete(&self, ctx: &Context, record: Record) -> StepResult<Did>;
 }
 
-struct Erased<S>(S);
+/// What a step did with an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Did {
+    /// It worked on it.
+    Work,
+    /// Nothing: it does not take it.
+    Nothing,
+}
+
+struct Erased<S> {
+    step: S,
+    takes_all: AtomicBool,
+}
 
 pub(crate) fn erase<S: SyncStep>(step: S) -> Arc<dyn AnyStep> {
-    Arc::new(Erased(step))
+    Arc::new(Erased { step, takes_all: AtomicBool::new(false) })
+}
+
+thread_local! {
+    static REFUSES_NOTHING: Cell<Option<TypeId>> = const { Cell::new(None) };
+}
+
+/// What the default of [`SyncStep::selects`] says besides `true`. No code of `S` itself can call the default, so an
+/// `S` that says it refuses nothing, ever.
+pub(super) fn refuses_nothing<S: ?Sized + 'static>() {
+    REFUSES_NOTHING.set(Some(TypeId::of::<S>()));
+}
+
+impl<S: SyncStep> Erased<S> {
+    fn takes(&self, object: &S::Model) -> bool {
+        if self.takes_all() {
+            return true;
+        }
+        REFUSES_NOTHING.set(None);
+        let takes = self.step.selects(object);
+        if REFUSES_NOTHING.take() == Some(TypeId::of::<S>()) {
+            self.takes_all.store(true, Ordering::Relaxed);
+        }
+        takes
+    }
 }
 
 #[async_trait]
 impl<S: SyncStep> AnyStep for Erased<S> {
     fn name(&self) -> &'static str {
-        self.0.name()
+        self.step.name()
     }
 
     fn model(&self) -> &'static ModelDef {
@@ -46,25 +88,38 @@ impl<S: SyncStep> AnyStep for Erased<S> {
     }
 
     fn requested_interval(&self) -> Option<Duration> {
-        self.0.requested_interval()
+        self.step.requested_interval()
     }
 
     fn concurrency(&self) -> Option<usize> {
-        self.0.concurrency()
+        self.step.concurrency()
+    }
+
+    fn takes_all(&self) -> bool {
+        self.takes_all.load(Ordering::Relaxed)
     }
 
     fn selects(&self, record: Record) -> bool {
-        S::Model::from_record(record).map_or(true, |object| self.0.selects(&object))
+        let Ok(object) = S::Model::from_record(record) else { return true };
+        catch_unwind(AssertUnwindSafe(|| self.takes(&object))).unwrap_or(true)
     }
 
-    async fn sync(&self, ctx: &Context, record: Record) -> StepResult {
-        let mut object = S::Model::from_record(record).map_err(StepError::from)?;
-        self.0.sync_record(ctx, &mut object).await
+    async fn sync(&self, ctx: &Context, record: Record) -> StepResult<Did> {
+        let mut object = S::Model::from_record(record)?;
+        if !self.takes(&object) {
+            return Ok(Did::Nothing);
+        }
+        self.step.sync_record(ctx, &mut object).await?;
+        Ok(Did::Work)
     }
 
-    async fn delete(&self, ctx: &Context, record: Record) -> StepResult {
-        let object = S::Model::from_record(record).map_err(StepError::from)?;
-        self.0.delete_record(ctx, &object).await
+    async fn delete(&self, ctx: &Context, record: Record) -> StepResult<Did> {
+        let object = S::Model::from_record(record)?;
+        if !self.takes(&object) {
+            return Ok(Did::Nothing);
+        }
+        self.step.delete_record(ctx, &object).await?;
+        Ok(Did::Work)
     }
 }
 
@@ -103,7 +158,7 @@ where
     }
 
     async fn call(&self, ctx: &Context, record: Record) -> StepResult {
-        let object = M::from_record(record).map_err(StepError::from)?;
+        let object = M::from_record(record)?;
         (self.0)(ctx.clone(), object).await
     }
 }

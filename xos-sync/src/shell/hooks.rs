@@ -1,0 +1,62 @@
+//! After-save hooks: what authors want done each time a success was stored.
+
+use xos_model_client::Record;
+
+use super::{Io, Shell};
+use crate::context::Context;
+use crate::engine::{Event, Run, StoreFault};
+
+impl Shell {
+    /// Calls the after-save hooks of a success. Whether there are any: the run is over when they are done.
+    pub(super) fn hook(&mut self, run: Run, record: Record) -> bool {
+        let layout = self.layout.clone();
+        let Some(running) = self.running(run) else { return false };
+        let attempt = running.attempt;
+        let Some(leaf) = layout.leaf(running.leaf).filter(|leaf| !leaf.hooks.is_empty()) else { return false };
+        let hooks = leaf.hooks.clone();
+        let context = Context::new(self.accessor.clone(), attempt);
+        let limit = self.options.engine.step_deadline;
+        // A task of its own: it may panic, or block.
+        let hooks = async move {
+            for hook in &hooks {
+                hook.hook.call(&context, hook.projection.of(record.clone())).await.map_err(|error| error.chain())?;
+            }
+            Ok(())
+        };
+        let task = tokio::spawn(tokio::time::timeout(limit, hooks));
+        self.io.push(Box::pin(async move {
+            let result = match task.await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => {
+                    Err(format!("the after-save hook took longer than {} s and was cancelled", limit.as_secs_f64()))
+                }
+                Err(error) => Err(format!("the after-save hook panicked: {}", panic_text(error))),
+            };
+            Io::Hooked(run, result)
+        }));
+        true
+    }
+
+    /// The after-save hooks of a run are done. An error is handled like one of the step: the success that was stored
+    /// before is taken back with it, so that the object is tried again, also after a restart.
+    pub(super) fn hooked(&mut self, run: Run, result: Result<(), String>) {
+        let Err(text) = result else {
+            let version = self.running(run).map(|running| running.worked_on).unwrap_or_default();
+            return self.tell(Event::Stored(run, Ok(version)));
+        };
+        let (model_name, pk) = self.names_of(run);
+        tracing::error!(parent: &self.span, e = text, model_name, pk, "sync step failed!");
+        let hash = self.set_text(run, &text);
+        if let Some(running) = self.running(run) {
+            running.hook_failed = true;
+        }
+        self.tell(Event::Stored(run, Err(StoreFault::Rejected { text: hash })));
+    }
+}
+
+fn panic_text(error: tokio::task::JoinError) -> String {
+    match error.try_into_panic() {
+        Ok(panic) => super::worker::panic_text(panic.as_ref()).to_owned(),
+        Err(error) => error.to_string(),
+    }
+}

@@ -1,0 +1,194 @@
+//! Runs, from their start until their result is stored.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tracing::info_span;
+use xos_model_client::{ModelAccessor, ModelId, ObjectId, Record};
+
+use super::layout::{Layout, Leaf};
+use super::status;
+use super::worker::{self, Ended, Job};
+use super::{Shell, facts};
+use crate::context::Context;
+use crate::engine::{Action, Cancel, Event, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why};
+
+/// What all runs share: one pointer for each, not one for each of its parts.
+pub(super) struct Home {
+    pub(super) accessor: Arc<dyn ModelAccessor>,
+    pub(super) layout: Arc<Layout>,
+    pub(super) ended: mpsc::Sender<Ended>,
+}
+
+/// One run, from its start until its result is stored.
+pub(super) struct Running {
+    run: Run,
+    pub(super) key: ObjectKey,
+    pub(super) leaf: ModelId,
+    verb: Verb,
+    pub(super) attempt: u16,
+    why: Why,
+    /// Set while a step is at work.
+    pub(super) context: Option<Context>,
+    /// The object as the run found it.
+    pub(super) before: Option<Record>,
+    /// The text of its failure, until it is stored.
+    text: String,
+    /// The version that the step works on.
+    pub(super) worked_on: Version,
+    /// Set when it was told to stop.
+    pub(super) cancelled: Option<Cancel>,
+    /// The success is stored, but an after-save hook failed: storing that makes the object dirty again.
+    pub(super) hook_failed: bool,
+}
+
+impl Running {
+    pub(super) fn id(&self) -> ObjectId {
+        facts::id_of(self.key)
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Takes the text of a failure as it will be stored. Its hash is what the engine knows of it.
+    pub(super) fn set_text(&mut self, text: &str) -> TextHash {
+        self.text = status::message(text);
+        TextHash::of(&self.text)
+    }
+}
+
+impl Shell {
+    pub(super) fn running(&mut self, run: Run) -> Option<&mut Running> {
+        self.running.get_mut(run.slot as usize)?.as_mut().filter(|running| running.run == run)
+    }
+
+    /// A run starts: with its claim, with the record that was read before, or by reading it.
+    pub(super) fn start(&mut self, action: &Action) {
+        let &Action::Start { run, key, leaf, verb, claim, attempt, why, .. } = action else { return };
+        let leaf = ModelId(leaf.0);
+        let running = Running {
+            run,
+            key,
+            leaf,
+            verb,
+            attempt,
+            why,
+            context: None,
+            before: None,
+            text: String::new(),
+            worked_on: Version::default(),
+            cancelled: None,
+            hook_failed: false,
+        };
+        let slot = run.slot as usize;
+        if self.running.len() <= slot {
+            self.running.resize_with(slot + 1, || None);
+        }
+        if let Some(place) = self.running.get_mut(slot) {
+            *place = Some(running);
+        }
+        let cached = self.reads.cache.take(key);
+        if self.core_down {
+            self.finish(run, Outcome::Interrupted);
+        } else if claim {
+            self.claim(run);
+        } else if let Some((read, record)) = cached
+            && self.layout.leaf(leaf).is_some_and(|leaf| leaf.reverse.is_empty())
+        {
+            self.begin(run, read, record, Vec::new());
+        } else {
+            self.fetch_later(run, leaf, facts::id_of(key));
+        }
+    }
+
+    /// The record of a run is there, and its claim is stored: the step starts, if there is still something to do.
+    ///
+    /// `waits_for` are the objects that the dependency graph makes it wait for.
+    pub(super) fn begin(&mut self, run: Run, read: ReadId, record: Record, waits_for: Vec<ObjectKey>) {
+        let layout = self.layout.clone();
+        let stopping = self.stopping.is_some();
+        let Some(running) = self.running(run) else { return };
+        let (verb, why) = (running.verb, running.why);
+        let Some(leaf) = layout.leaf(running.leaf) else { return };
+        match running.cancelled {
+            Some(Cancel::TimedOut) => return self.timed_out(run),
+            Some(Cancel::LeaderLost) => return self.finish(run, Outcome::Interrupted),
+            None if stopping => return self.finish(run, Outcome::Interrupted),
+            None => {}
+        }
+        let status = facts::status_of(leaf, &record, &self.clock);
+        let wanted = match verb {
+            Verb::DeleteRecord | Verb::HandleDelete => status.doomed,
+            _ if status.asks_for_work() => !status.doomed,
+            // A re-check looks at an object that is not dirty.
+            _ => why == Why::Recheck && facts::may_be_looked_at(leaf, &record),
+        };
+        let mut links = waits_for;
+        facts::links_of(leaf, &record, &mut links);
+        let fact = status.fact(leaf, read, Why::Scan, &links);
+        if wanted {
+            self.tell(Event::Fetched(run, &fact));
+            self.work_on(run, leaf, record);
+        } else {
+            self.tell(Event::Facts(&[fact]));
+            self.finish(run, Outcome::Skipped);
+        }
+    }
+
+    fn work_on(&mut self, run: Run, leaf: &Leaf, record: Record) {
+        let parent = self.span.clone();
+        let accessor = self.accessor.clone();
+        let home = self.home.clone();
+        let Some(running) = self.running(run) else { return };
+        let context = Context::new(accessor, running.attempt);
+        let span = info_span!(
+            parent: &parent,
+            "step",
+            model_name = %leaf.name,
+            pk = running.key.id(),
+            attempt = running.attempt,
+            reason = ?running.why,
+        );
+        running.before = Some(record.clone());
+        running.worked_on = facts::worked_on(leaf, &record);
+        running.context = Some(context.clone());
+        let job = Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context };
+        self.at_work += 1;
+        self.begun += 1;
+        tokio::spawn(worker::work(home, job, span));
+    }
+
+    /// Tells the engine that a run is over without a result of its step.
+    pub(super) fn finish(&mut self, run: Run, outcome: Outcome) {
+        self.tell(Event::Finished(run, outcome));
+    }
+
+    /// A run is told to stop at its next await.
+    pub(super) fn cancel(&mut self, run: Run, why: Cancel) {
+        if let Some(running) = self.running(run) {
+            running.cancelled = Some(why);
+            if let Some(context) = &running.context {
+                context.cancel();
+            }
+        }
+    }
+
+    /// A run took longer than it may.
+    pub(super) fn timed_out(&mut self, run: Run) {
+        let limit = self.options.engine.step_deadline;
+        let text = format!("the step took longer than {} s and was cancelled", limit.as_secs_f64());
+        let (model_name, pk) = self.names_of(run);
+        self.span.in_scope(|| super::lines::timed_out(&model_name, pk, &text));
+        if let Some(running) = self.running(run) {
+            running.set_text(&text);
+        }
+        self.finish(run, Outcome::TimedOut);
+    }
+
+    /// What people call the object of a run.
+    pub(super) fn names_of(&mut self, run: Run) -> (String, i32) {
+        let found = self.running(run).map(|running| (running.leaf, running.id().get()));
+        found.map_or_else(|| ("?".to_owned(), 0), |(leaf, pk)| (self.layout.name(leaf).to_owned(), pk))
+    }
+}
