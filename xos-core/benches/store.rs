@@ -10,8 +10,8 @@ use futures_util::StreamExt;
 use xos_core::{EmbeddedCore, Options};
 use xos_model_client::models::{Service, ServiceInstance};
 use xos_model_client::{
-    Caller, Change, Cursor, Guard, Link, Model, ModelAccessor, ModelClient, ObjectId, Op, Page, Query, QueryKind,
-    Target, Timestamp, Touch, Value, Write,
+    Caller, Change, Cursor, Guard, Link, Model, ModelAccessor, ModelClient, ObjectId, Op, Page, Query,
+    QueryKind, Target, Timestamp, Touch, Value, Write,
 };
 
 const OBJECTS: usize = 10_000;
@@ -86,7 +86,10 @@ async fn all(core: &EmbeddedCore, place: &str, json: bool) {
         vec![
             (place_of("enacted"), Value::Time(Timestamp::from_seconds(2e9 + at as f64))),
             (place_of("backend_status"), Value::from("OK")),
-            (place_of("backend_register"), Value::from("{\"next_run\": 0, \"last_success\": 1.0, \"exponent\": 0}")),
+            (
+                place_of("backend_register"),
+                Value::from("{\"next_run\": 0, \"last_success\": 1.0, \"exponent\": 0}"),
+            ),
             (place_of("backend_code"), Value::Int(1)),
         ]
     };
@@ -138,7 +141,11 @@ async fn sets(
     let mut samples = Vec::new();
     for batch in ids.chunks(BATCH) {
         let writes = batch.iter().enumerate().map(|(at, id)| {
-            write(Target::Object(*id), Op::Set { fields: fields(at), touch: Touch::AsTheRulesSay }, Caller::Engine)
+            write(
+                Target::Object(*id),
+                Op::Set { fields: fields(at), touch: Touch::AsTheRulesSay },
+                Caller::Engine,
+            )
         });
         let writes: Vec<Write> = writes.collect();
         let start = Instant::now();
@@ -163,7 +170,10 @@ async fn latency(core: &EmbeddedCore, place: &str, json: bool, id: ObjectId, nam
     });
     let (mut after, mut samples) = (Vec::new(), Vec::new());
     for round in 0..500 {
-        let op = Op::Set { fields: vec![(name, Value::from(format!("round {round}")))], touch: Touch::AsTheRulesSay };
+        let op = Op::Set {
+            fields: vec![(name, Value::from(format!("round {round}")))],
+            touch: Touch::AsTheRulesSay,
+        };
         let write = Write {
             shape: ServiceInstance::shape().clone(),
             target: Target::Object(id),

@@ -143,9 +143,9 @@ impl Follower {
     }
 
     fn take(&mut self, entries: &[Entry]) {
-        let wanted = entries.iter().filter(|entry| {
-            self.leaves.as_ref().is_none_or(|leaves| leaves.contains(&entry.leaf))
-        });
+        let wanted = entries
+            .iter()
+            .filter(|entry| self.leaves.as_ref().is_none_or(|leaves| leaves.contains(&entry.leaf)));
         self.ready.extend(wanted.map(|entry| entry.to_change()));
     }
 }

@@ -35,7 +35,8 @@ impl Lock {
             }
         }
         let pid = format!("{}\n", std::process::id());
-        let written = file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(pid.as_bytes()));
+        let written =
+            file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(pid.as_bytes()));
         written.map_err(|error| unwritable(database, error))?;
         Ok(Lock { file })
     }
@@ -75,7 +76,10 @@ fn unwritable(database: &Path, error: std::io::Error) -> Error {
             folder.display()
         )
     } else {
-        format!("cannot be opened: there is no folder {}; create it, or give another database", folder.display())
+        format!(
+            "cannot be opened: there is no folder {}; create it, or give another database",
+            folder.display()
+        )
     };
     store_error(database, problem, error)
 }

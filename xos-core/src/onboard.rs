@@ -12,7 +12,8 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use xos_model_client::{
-    DefaultValue, ErrorKind, LoadModels, LoadState, ModelDef, ModelId, ModelName, ModelsStatus, Onboard, Onboarded, models,
+    DefaultValue, ErrorKind, LoadModels, LoadState, ModelDef, ModelId, ModelName, ModelsStatus, Onboard,
+    Onboarded, models,
 };
 
 use crate::rules::{normalise, problem};
@@ -29,8 +30,7 @@ impl Store {
             Onboard::Unload { name, cleanup } => self.unload(name, *cleanup),
             Onboard::Status => {
                 let services = read_services(&self.db.connection)?;
-                let status =
-                    |(name, version)| ModelsStatus { name, version, state: LoadState::Present };
+                let status = |(name, version)| ModelsStatus { name, version, state: LoadState::Present };
                 Ok(Onboarded::Status(services.into_iter().map(status).collect()))
             }
         }
@@ -83,7 +83,11 @@ impl Store {
         }
         let next = Arc::new(Catalog::new(old.generation + 1, stored)?);
         let alterations = compare::alterations(self, &old, &next, &changed, service)?;
-        let names = changed.iter().filter_map(|id| next.schema.by_id(*id)).map(|model| model.name().clone()).collect();
+        let names = changed
+            .iter()
+            .filter_map(|id| next.schema.by_id(*id))
+            .map(|model| model.name().clone())
+            .collect();
         self.transaction(|store| {
             alter::alter(store, &next, &alterations)?;
             store.write_models(&old, &next, service, Some(version))
@@ -96,11 +100,15 @@ impl Store {
 /// Puts a model among the others, and tells its id when it is new or differs.
 fn place(service: &str, def: &ModelDef, stored: &mut Vec<Option<StoredModel>>) -> Outcome<Option<ModelId>> {
     check_name(service, def)?;
-    let known = stored.iter().position(|model| model.as_ref().is_some_and(|model| model.def.name == def.name));
+    let known =
+        stored.iter().position(|model| model.as_ref().is_some_and(|model| model.def.name == def.name));
     let Some(at) = known else {
         let at = stored.len();
         let Ok(id) = u16::try_from(at) else {
-            return Err(refused(service, "cannot be loaded: this core had 65,536 models, more have no number"));
+            return Err(refused(
+                service,
+                "cannot be loaded: this core had 65,536 models, more have no number",
+            ));
         };
         let taken: BTreeSet<String> =
             stored.iter().flatten().map(|model| model.table.to_ascii_lowercase()).collect();
@@ -140,7 +148,8 @@ fn check_name(service: &str, def: &ModelDef) -> Outcome<()> {
         return Err(refused(service, problem));
     }
     for (at, field) in def.fields.iter().enumerate() {
-        let default = field.default.as_ref().and_then(DefaultValue::constant).filter(|default| !default.is_null());
+        let default =
+            field.default.as_ref().and_then(DefaultValue::constant).filter(|default| !default.is_null());
         let wrong = default.and_then(|default| match normalise(field, default) {
             Ok(default) => problem(field, &default),
             Err(problem) => Some(problem),

@@ -31,7 +31,9 @@ use xos_model_client::{Caller, ModelId, Timestamp};
 
 pub(crate) use self::catalog::{Catalog, Column, Layout, StoredModel};
 pub(crate) use self::db::Db;
-pub(crate) use self::ddl::{constant, create as create_table, definition, group_name, index, index_name, pairs, unique_group};
+pub(crate) use self::ddl::{
+    constant, create as create_table, definition, group_name, index, index_name, pairs, unique_group,
+};
 pub(crate) use self::draft::Draft;
 pub(crate) use self::fault::{Fault, Outcome, store_error};
 pub(crate) use self::history::Replay;

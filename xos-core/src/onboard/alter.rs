@@ -5,8 +5,8 @@ use std::sync::Arc;
 use xos_model_client::ModelId;
 
 use crate::store::{
-    Catalog, Layout, Outcome, Storage, Store, create_table, definition, group_name, index, index_name, pairs, quoted,
-    unique_group,
+    Catalog, Layout, Outcome, Storage, Store, create_table, definition, group_name, index, index_name, pairs,
+    quoted, unique_group,
 };
 
 /// One step from the old tables to the new ones.
@@ -31,7 +31,8 @@ pub(super) enum Alteration {
 /// Does all steps, within a transaction.
 pub(super) fn alter(store: &Store, catalog: &Catalog, alterations: &[Alteration]) -> Outcome<()> {
     let connection = &store.db.connection;
-    let table_of = |id: usize| catalog.layout(ModelId(id as u16)).map(|layout| layout.table.clone()).unwrap_or_default();
+    let table_of =
+        |id: usize| catalog.layout(ModelId(id as u16)).map(|layout| layout.table.clone()).unwrap_or_default();
     let run = |sql: &str| connection.execute_batch(sql);
     // All old tables first, lists before what they lead to: a new one may take the place of another.
     for alteration in alterations {
@@ -50,7 +51,9 @@ pub(super) fn alter(store: &Store, catalog: &Catalog, alterations: &[Alteration]
         match alteration {
             Alteration::Drop { .. } => {}
             Alteration::Create(model) => {
-                for statement in create_table(catalog.expect_layout(*model)?, catalog.info(*model)?, &table_of) {
+                for statement in
+                    create_table(catalog.expect_layout(*model)?, catalog.info(*model)?, &table_of)
+                {
                     run(&statement)?;
                 }
             }
@@ -87,7 +90,8 @@ fn add(layout: &Layout, catalog: &Catalog, field: usize, table_of: &dyn Fn(usize
     if column.storage == Storage::Links {
         return pairs(layout, column, &table_of(column.target.map_or(0, |id| id.0 as usize)));
     }
-    let mut statements = vec![format!("ALTER TABLE {} ADD COLUMN {}", layout.table, definition(column, def, table_of))];
+    let mut statements =
+        vec![format!("ALTER TABLE {} ADD COLUMN {}", layout.table, definition(column, def, table_of))];
     statements.extend(index(layout, column, def));
     statements
 }
@@ -101,7 +105,10 @@ pub(super) fn old_group(layout: &Layout, group: &[usize]) -> String {
 pub(super) fn tables(layout: &Layout) -> Alteration {
     let lists = layout.columns[layout.own.clone()].iter();
     let lists = lists.filter(|column| column.storage == Storage::Links);
-    Alteration::Drop { table: quoted(&layout.plain), lists: lists.map(|column| column.name.clone()).collect() }
+    Alteration::Drop {
+        table: quoted(&layout.plain),
+        lists: lists.map(|column| column.name.clone()).collect(),
+    }
 }
 
 impl Store {

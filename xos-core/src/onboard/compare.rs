@@ -63,7 +63,8 @@ impl Change<'_> {
         let name = self.new_info.name();
         let (old, new) = (&self.old_info.def, &self.new_info.def);
         if old.base != new.base || old.is_abstract != new.is_abstract {
-            let base = |base: &Option<xos_model_client::ModelName>| base.as_deref().unwrap_or("nothing").to_owned();
+            let base =
+                |base: &Option<xos_model_client::ModelName>| base.as_deref().unwrap_or("nothing").to_owned();
             reasons.push(format!(
                 "{name} inherits from {} and not from {} (it has {} objects): give the new one another name",
                 base(&new.base),
@@ -115,10 +116,13 @@ impl Change<'_> {
         if column.storage == Storage::Links {
             return Ok(());
         }
-        if let Some(longest) = is.max_length.filter(|longest| was.max_length.is_none_or(|was| was > *longest)) {
+        if let Some(longest) = is.max_length.filter(|longest| was.max_length.is_none_or(|was| was > *longest))
+        {
             let longer = self.count(&format!("length({}) > {longest}", column.name))?;
             if longer > 0 {
-                reasons.push(format!("{what} has at most {longest} characters, but {longer} objects have more: keep it longer"));
+                reasons.push(format!(
+                    "{what} has at most {longest} characters, but {longer} objects have more: keep it longer"
+                ));
             }
         }
         if is.is_required() && !was.is_required() {
@@ -135,7 +139,9 @@ impl Change<'_> {
         if is.unique && !was.unique {
             let twice = self.duplicates(&column.name, &format!("{} IS NOT NULL", column.name))?;
             if twice > 0 {
-                reasons.push(format!("{what} is unique, but {twice} values are there more than once: change them first"));
+                reasons.push(format!(
+                    "{what} is unique, but {twice} values are there more than once: change them first"
+                ));
             }
         }
         if is.unique != was.unique || is.db_index != was.db_index {
@@ -148,8 +154,13 @@ impl Change<'_> {
     fn retyped(&self, was: &FieldDef, is: &FieldDef, column: &Column) -> Outcome<Option<String>> {
         let target = |def: &FieldDef| def.link.as_ref().map(|link| link.target.clone());
         if target(was) != target(is) {
-            let name = |def: &FieldDef| target(def).map_or_else(|| "nothing".to_owned(), |name| name.to_string());
-            return Ok(Some(format!("leads to {} instead of {}: give the new link another name", name(is), name(was))));
+            let name =
+                |def: &FieldDef| target(def).map_or_else(|| "nothing".to_owned(), |name| name.to_string());
+            return Ok(Some(format!(
+                "leads to {} instead of {}: give the new link another name",
+                name(is),
+                name(was)
+            )));
         }
         if Storage::of(was.kind) != Storage::of(is.kind) {
             return Ok(Some(format!(
@@ -164,7 +175,8 @@ impl Change<'_> {
             _ => return Ok(None),
         };
         let outside = self.count(&outside)?;
-        Ok((outside > 0).then(|| format!("cannot hold the values of {outside} objects any more: keep its type")))
+        Ok((outside > 0)
+            .then(|| format!("cannot hold the values of {outside} objects any more: keep its type")))
     }
 
     /// A field that was not there before.
@@ -199,8 +211,10 @@ impl Change<'_> {
         let names = |layout: &Layout, group: &Vec<usize>| -> Vec<String> {
             group.iter().map(|field| layout.columns[*field].name.clone()).collect()
         };
-        let old: Vec<Vec<String>> = self.old.unique_groups.iter().map(|group| names(self.old, group)).collect();
-        let new: Vec<Vec<String>> = self.new.unique_groups.iter().map(|group| names(self.new, group)).collect();
+        let old: Vec<Vec<String>> =
+            self.old.unique_groups.iter().map(|group| names(self.old, group)).collect();
+        let new: Vec<Vec<String>> =
+            self.new.unique_groups.iter().map(|group| names(self.new, group)).collect();
         for (group, names) in self.old.unique_groups.iter().zip(&old) {
             if !new.contains(names) {
                 steps.push(Alteration::DropIndex(old_group(self.old, group)));

@@ -20,13 +20,17 @@ pub(super) fn check(service: &str, wanted: Option<&str>) -> Outcome<()> {
     if fits {
         return Ok(());
     }
-    Err(told(format!("Service {service} is requesting core version {asked} but actual version is {CORE_VERSION}")))
+    Err(told(format!(
+        "Service {service} is requesting core version {asked} but actual version is {CORE_VERSION}"
+    )))
 }
 
 fn matches(expression: &str) -> Result<bool, String> {
     let expression = expression.trim();
     let wrong = || {
-        format!("\"{expression}\" asks for no core version; expected an operator (>=, <=, >, <, == or !=) and a version such as 4.0.0")
+        format!(
+            "\"{expression}\" asks for no core version; expected an operator (>=, <=, >, <, == or !=) and a version such as 4.0.0"
+        )
     };
     let operators = [">=", "<=", "==", "!=", ">", "<"];
     let operator = operators.iter().find(|operator| expression.starts_with(**operator)).ok_or_else(wrong)?;

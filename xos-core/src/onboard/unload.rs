@@ -44,9 +44,11 @@ impl Store {
             }
             Cleanup::Purge => {}
         }
-        let stored = old.stored.iter().enumerate().map(|(at, model)| {
-            if models.contains(&ModelId(at as u16)) { None } else { model.clone() }
-        });
+        let stored = old
+            .stored
+            .iter()
+            .enumerate()
+            .map(|(at, model)| if models.contains(&ModelId(at as u16)) { None } else { model.clone() });
         let next = Arc::new(Catalog::new(old.generation + 1, stored.collect())?);
         let drops = drops(&old, &models)?;
         self.transaction(|store| {
@@ -82,7 +84,10 @@ impl Store {
         let (mut live, mut deleted) = (0, 0);
         for model in models {
             let layout = self.db.catalog.expect_layout(*model)?;
-            let sql = format!("SELECT count(*), coalesce(sum(deleted), 0) FROM {} WHERE leaf = ?1", layout.bottom_table);
+            let sql = format!(
+                "SELECT count(*), coalesce(sum(deleted), 0) FROM {} WHERE leaf = ?1",
+                layout.bottom_table
+            );
             let (all, gone): (u64, u64) =
                 self.db.connection.query_row(&sql, [model.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
             live += all - gone;

@@ -31,7 +31,8 @@ pub(super) fn expand(draft: &mut Draft<'_>, db: &Db, addresses: usize, cidr: usi
 }
 
 fn hosts(network: &str) -> Result<String, String> {
-    let wrong = || "expected one network such as 10.0.0.0/24, or a list of addresses without \"/\"".to_owned();
+    let wrong =
+        || "expected one network such as 10.0.0.0/24, or a list of addresses without \"/\"".to_owned();
     let (address, length) = network.split_once('/').ok_or_else(wrong)?;
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
     let length: u32 = length.parse().map_err(|_| wrong())?;
@@ -43,9 +44,10 @@ fn hosts(network: &str) -> Result<String, String> {
     if length > bits {
         return Err(wrong());
     }
-    let count = 1_u128.checked_shl(free).filter(|count| *count <= MOST).ok_or_else(|| {
-        format!("a pool has at most {MOST} addresses; give a network with a longer prefix")
-    })?;
+    let count = 1_u128
+        .checked_shl(free)
+        .filter(|count| *count <= MOST)
+        .ok_or_else(|| format!("a pool has at most {MOST} addresses; give a network with a longer prefix"))?;
     let first = start & !(count - 1);
     let all = (2..count.saturating_sub(1)).map(|offset| match address {
         IpAddr::V4(_) => IpAddr::from(Ipv4Addr::from((first + offset) as u32)),

@@ -31,7 +31,8 @@ impl LinkFields {
         if !draft.touches(&fields) {
             return Ok(());
         }
-        let values: Vec<Value> = fields.iter().map(|field| draft.value(db, *field)).collect::<Outcome<_>>()?;
+        let values: Vec<Value> =
+            fields.iter().map(|field| draft.value(db, *field)).collect::<Outcome<_>>()?;
         if values.iter().skip(1).filter(|value| !value.is_null()).count() > 1 {
             let message = "Only one of subscriber_service, subscriber_service_instance, subscriber_network should be set";
             draft.faults.push(FieldFault::whole(message));

@@ -20,12 +20,7 @@ pub(super) fn name_has_no_spaces(draft: &mut Draft<'_>, field: usize, message: &
 
 /// The validator `network_slice_validator`: the slice is among those that the network permits, or owns the network,
 /// or the network permits all.
-pub(super) fn may_use_network(
-    draft: &mut Draft<'_>,
-    db: &Db,
-    network: usize,
-    slice: usize,
-) -> Outcome<()> {
+pub(super) fn may_use_network(draft: &mut Draft<'_>, db: &Db, network: usize, slice: usize) -> Outcome<()> {
     if !draft.touches(&[network, slice]) {
         return Ok(());
     }

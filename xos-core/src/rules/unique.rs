@@ -15,7 +15,8 @@ pub(super) fn check(draft: &mut Draft<'_>, db: &Db) -> Outcome<()> {
         }
         let column = draft.column(field);
         let sql = format!("SELECT id FROM {} WHERE {} = ?1", draft.layout.tables[column.level], column.name);
-        let held_by = db.connection.prepare_cached(&sql)?.query_row([Bound(value)], |row| row.get::<_, i32>(0));
+        let held_by =
+            db.connection.prepare_cached(&sql)?.query_row([Bound(value)], |row| row.get::<_, i32>(0));
         if let Some(id) = held_by.optional()?.filter(|id| *id != draft.id.get()) {
             let problem = held(db, draft.layout, id, "has this value", "the field is unique")?;
             draft.faults.push(FieldFault::of(def.def.name.to_string(), problem));
@@ -49,7 +50,8 @@ fn check_group(draft: &mut Draft<'_>, db: &Db, layout: &Layout, group: &[usize])
         .collect();
     let sql = format!("SELECT id FROM {} WHERE {}", layout.table, terms.join(" AND "));
     let bound = rusqlite::params_from_iter(values.iter().map(Bound));
-    let held_by = db.connection.prepare_cached(&sql)?.query_row(bound, |row| row.get::<_, i32>(0)).optional()?;
+    let held_by =
+        db.connection.prepare_cached(&sql)?.query_row(bound, |row| row.get::<_, i32>(0)).optional()?;
     if let Some(id) = held_by.filter(|id| *id != draft.id.get()) {
         let (first, rest) = names(layout, group);
         let rule = format!("{first} and {rest} are unique together");
@@ -84,7 +86,8 @@ pub(crate) fn explain_constraint(error: &rusqlite::Error, info: &ModelInfo) -> O
     let columns = message.strip_prefix("UNIQUE constraint failed: ")?;
     let names: Vec<&str> = columns.split(", ").filter_map(|column| column.rsplit('.').next()).collect();
     let known = names.iter().all(|name| {
-        info.field(name).is_some_and(|field| Storage::of(field.def.kind) != Storage::Links && !field.def.is_id())
+        info.field(name)
+            .is_some_and(|field| Storage::of(field.def.kind) != Storage::Links && !field.def.is_id())
     });
     known.then(|| {
         let first = names.first().map_or("", |name| name);

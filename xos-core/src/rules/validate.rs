@@ -92,10 +92,18 @@ mod tests {
 
     #[test]
     fn a_url_has_a_scheme_and_a_host() {
-        for good in ["http://a.b", "https://a.b:80/x?y#z", "ftp://user:word@host/x", "http://[::1]:8080/", "http://localhost"] {
+        for good in [
+            "http://a.b",
+            "https://a.b:80/x?y#z",
+            "ftp://user:word@host/x",
+            "http://[::1]:8080/",
+            "http://localhost",
+        ] {
             assert!(is_url(good), "{good}");
         }
-        for bad in ["", "a.b", "http://", "gopher://a.b", "http://a b", "http:///x", "http://-a.b", "http://[x]/"] {
+        for bad in
+            ["", "a.b", "http://", "gopher://a.b", "http://a b", "http:///x", "http://-a.b", "http://[x]/"]
+        {
             assert!(!is_url(bad), "{bad}");
         }
     }

@@ -56,7 +56,8 @@ impl Readers {
             return read();
         }
         tokio::task::spawn_blocking(read).await.unwrap_or_else(|error| {
-            Err(ErrorKind::Away { reason: format!("a read of the database was not finished: {error}") }.into())
+            Err(ErrorKind::Away { reason: format!("a read of the database was not finished: {error}") }
+                .into())
         })
     }
 

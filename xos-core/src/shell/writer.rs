@@ -31,7 +31,8 @@ impl Writer {
     pub(super) fn start(store: Store) -> Result<Self> {
         let (sender, jobs) = mpsc::channel(WAITING);
         let path = store.db.path.clone();
-        let thread = std::thread::Builder::new().name("xos-core-writer".to_owned()).spawn(|| work(store, jobs));
+        let thread =
+            std::thread::Builder::new().name("xos-core-writer".to_owned()).spawn(|| work(store, jobs));
         let thread = thread.map_err(|error| {
             store_error(&path, format!("cannot be served: no thread could be started ({error})"), None)
         })?;

@@ -117,7 +117,8 @@ impl Catalog {
                 None => None,
             });
         }
-        let bottoms = layouts.iter().flatten().filter(|layout| layout.is_bottom()).map(|layout| layout.id).collect();
+        let bottoms =
+            layouts.iter().flatten().filter(|layout| layout.is_bottom()).map(|layout| layout.id).collect();
         let mut catalog = Catalog { generation, schema: Arc::new(schema), stored, layouts, bottoms };
         catalog.set_backlinks();
         Ok(catalog)
@@ -167,7 +168,8 @@ impl Catalog {
             let to_it = |target: &ModelId| chain.contains(target);
             layout.backlinks =
                 links.iter().filter(|(target, _)| to_it(target)).map(|(_, link)| link.clone()).collect();
-            layout.pairs_to = pairs.iter().filter(|(target, _)| to_it(target)).map(|(_, pair)| pair.clone()).collect();
+            layout.pairs_to =
+                pairs.iter().filter(|(target, _)| to_it(target)).map(|(_, pair)| pair.clone()).collect();
         }
     }
 }
@@ -263,7 +265,8 @@ fn column(info: &ModelInfo, field: &FieldInfo, stored: &[Option<StoredModel>]) -
     let storage = Storage::of(def.kind);
     let level = info.chain.iter().position(|id| *id == field.declared_in).unwrap_or(0);
     let name = if storage == Storage::Links {
-        let table = stored.get(field.declared_in.0 as usize).and_then(Option::as_ref).map(|model| &model.table);
+        let table =
+            stored.get(field.declared_in.0 as usize).and_then(Option::as_ref).map(|model| &model.table);
         format!("{}__{}", table.map_or("", |table| table), def.name)
     } else if def.is_id() {
         "id".to_owned()

@@ -51,7 +51,10 @@ pub(crate) fn comparison(
         return Err(format!("{} is no text, and {} is for texts only", def.kind.describe(), name(operator)));
     }
     if storage == Storage::Bool && operator != Operator::Equal {
-        return Err(format!("true or false can only be asked for with \"equal\", not with {}", name(operator)));
+        return Err(format!(
+            "true or false can only be asked for with \"equal\", not with {}",
+            name(operator)
+        ));
     }
     let value = match storage {
         Storage::Text => Sql::Text(text(operator, value)?),
@@ -69,7 +72,9 @@ pub(crate) fn link(value: &Value) -> Result<Sql, String> {
     match value {
         Value::Link(id) => Ok(Sql::Integer(i64::from(id.get()))),
         Value::Int(id) => Ok(Sql::Integer(*id)),
-        Value::Text(text) => text.parse().map(Sql::Integer).map_err(|_| expected("the id of an object", value)),
+        Value::Text(text) => {
+            text.parse().map(Sql::Integer).map_err(|_| expected("the id of an object", value))
+        }
         _ => Err(expected("the id of an object", value)),
     }
 }

@@ -22,7 +22,10 @@ impl Store {
         let info = catalog.info(plan.model)?;
         let layout = catalog.expect_layout(plan.model)?;
         if info.def.is_abstract {
-            let what = format!("create objects of {}: it is abstract; create one of a model that inherits from it", info.name());
+            let what = format!(
+                "create objects of {}: it is abstract; create one of a model that inherits from it",
+                info.name()
+            );
             return Err(ErrorKind::Unsupported(what).into());
         }
         let mut draft = Draft::new(info, layout, ObjectId::UNSET, false);

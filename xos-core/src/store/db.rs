@@ -100,7 +100,8 @@ impl Db {
         }
         let sql = format!("SELECT {} FROM {} WHERE id = ?1", column.name, layout.tables[column.level]);
         let mut statement = self.connection.prepare_cached(&sql)?;
-        let value = statement.query_row([id.get()], |row| Ok(column.storage.read(row.get_ref(0)?))).optional()?;
+        let value =
+            statement.query_row([id.get()], |row| Ok(column.storage.read(row.get_ref(0)?))).optional()?;
         Ok(value.unwrap_or_default())
     }
 
@@ -113,7 +114,8 @@ impl Db {
                 "SELECT id FROM {} WHERE leaf = ?1 AND {LIVE} ORDER BY id LIMIT 1",
                 layout.bottom_table
             );
-            let found = self.connection.prepare_cached(&sql)?.query_row([leaf.0], |row| row.get(0)).optional()?;
+            let found =
+                self.connection.prepare_cached(&sql)?.query_row([leaf.0], |row| row.get(0)).optional()?;
             first = [first, found].into_iter().flatten().min();
         }
         Ok(first.map(ObjectId::new))
@@ -185,8 +187,9 @@ pub(crate) fn leaf(row: &Row<'_>, at: usize) -> rusqlite::Result<ModelId> {
 
 /// The highest revision in the tables: numbers are never taken back once committed, and the newest tombstone is kept.
 pub(crate) fn read_last_revision(connection: &Connection, catalog: &Catalog) -> Outcome<u64> {
-    let mut last: u64 =
-        connection.prepare_cached("SELECT coalesce(max(revision), 0) FROM _tombstone")?.query_row([], |row| row.get(0))?;
+    let mut last: u64 = connection
+        .prepare_cached("SELECT coalesce(max(revision), 0) FROM _tombstone")?
+        .query_row([], |row| row.get(0))?;
     for bottom in &catalog.bottoms {
         let table = &catalog.expect_layout(*bottom)?.table;
         let sql = format!("SELECT coalesce(max(revision), 0) FROM {table}");

@@ -54,7 +54,9 @@ pub(crate) fn create(layout: &Layout, info: &ModelInfo, table_of: &dyn Fn(usize)
     }
     let mut after = Vec::new();
     for field in layout.own.clone() {
-        let (Some(column), Some(info)) = (layout.columns.get(field), info.fields.get(field)) else { continue };
+        let (Some(column), Some(info)) = (layout.columns.get(field), info.fields.get(field)) else {
+            continue;
+        };
         if column.storage == Storage::Links {
             after.extend(pairs(layout, column, &table_of(column.target.map_or(0, |id| id.0 as usize))));
         } else {
@@ -62,7 +64,8 @@ pub(crate) fn create(layout: &Layout, info: &ModelInfo, table_of: &dyn Fn(usize)
             after.extend(index(layout, column, &info.def));
         }
     }
-    let mut statements = vec![format!("CREATE TABLE {} (\n  {}\n) STRICT", layout.table, columns.join(",\n  "))];
+    let mut statements =
+        vec![format!("CREATE TABLE {} (\n  {}\n) STRICT", layout.table, columns.join(",\n  "))];
     statements.extend(after);
     statements.extend(layout.unique_groups.iter().map(|group| unique_group(layout, group)));
     if layout.is_bottom() {
@@ -73,7 +76,11 @@ pub(crate) fn create(layout: &Layout, info: &ModelInfo, table_of: &dyn Fn(usize)
 
 fn bottom_indexes(layout: &Layout) -> Vec<String> {
     let on = |name: &str, columns: &str, rest: &str| {
-        format!("CREATE INDEX {} ON {} ({columns}) {rest}", quoted(&format!("{}_{name}", layout.plain)), layout.table)
+        format!(
+            "CREATE INDEX {} ON {} ({columns}) {rest}",
+            quoted(&format!("{}_{name}", layout.plain)),
+            layout.table
+        )
     };
     vec![
         format!(
@@ -119,7 +126,12 @@ pub(crate) fn index(layout: &Layout, column: &Column, def: &FieldDef) -> Option<
     let wanted = def.unique || def.db_index || column.storage == Storage::Link;
     let unique = if def.unique { "UNIQUE " } else { "" };
     wanted.then(|| {
-        format!("CREATE {unique}INDEX {} ON {} ({})", index_name(layout, &column.plain), layout.table, column.name)
+        format!(
+            "CREATE {unique}INDEX {} ON {} ({})",
+            index_name(layout, &column.plain),
+            layout.table,
+            column.name
+        )
     })
 }
 
@@ -131,12 +143,7 @@ pub(crate) fn index_name(layout: &Layout, column: &str) -> String {
 /// The index that keeps the values of a group of fields together unique.
 pub(crate) fn unique_group(layout: &Layout, group: &[usize]) -> String {
     let columns: Vec<&str> = group.iter().map(|field| layout.columns[*field].name.as_str()).collect();
-    format!(
-        "CREATE UNIQUE INDEX {} ON {} ({})",
-        group_name(layout, group),
-        layout.table,
-        columns.join(", ")
-    )
+    format!("CREATE UNIQUE INDEX {} ON {} ({})", group_name(layout, group), layout.table, columns.join(", "))
 }
 
 /// The name of the index of a group.

@@ -26,7 +26,13 @@ pub(crate) struct Reached {
 
 impl Store {
     /// Deletes an object softly. `updated` does not move.
-    pub(super) fn delete(&mut self, plan: &ShapePlan, id: ObjectId, by: Caller, guard: Guard) -> Outcome<Written> {
+    pub(super) fn delete(
+        &mut self,
+        plan: &ShapePlan,
+        id: ObjectId,
+        by: Caller,
+        guard: Guard,
+    ) -> Outcome<Written> {
         let (head, _) = self.aimed_at(plan, id, guard)?;
         let changed = !head.deleted && !head.write_protect;
         if changed {
@@ -70,7 +76,8 @@ impl Store {
             let mut rows = statement.query([id])?;
             while let Some(row) = rows.next()? {
                 let flags = PurgeFlags::read(row, 3)?;
-                let reached = Reached { id: row.get(0)?, leaf: leaf(row, 1)?, bottom, deleted: row.get(2)?, flags };
+                let reached =
+                    Reached { id: row.get(0)?, leaf: leaf(row, 1)?, bottom, deleted: row.get(2)?, flags };
                 if visit(reached).is_break() {
                     return Ok(ControlFlow::Break(()));
                 }
@@ -115,12 +122,12 @@ impl Store {
         let Some(counter) = info.shape.position("link_deleted_count") else { return Ok(()) };
         let count = self.db.value(model, provider, counter)?.as_int().unwrap_or(0);
         let fields = vec![(counter as u16, Value::Int(count + 1))];
-        // The counter moves `updated` whoever deletes the link, so that policies of the provider look at it.
+        // Saved as by a client whoever deletes the link: `updated` moves, so that the provider's policies look at it.
         let write = Write {
             shape: info.shape.clone(),
             target: Target::Object(provider),
-            op: Op::Set { fields, touch: Touch::Updated },
-            by: Caller::Engine,
+            op: Op::Set { fields, touch: Touch::AsTheRulesSay },
+            by: Caller::Client,
             guard: Guard::None,
         };
         self.apply(write).map(|_| ())

@@ -66,12 +66,18 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
         return "did not take a statement; this is a bug of the embedded core, please report it".to_owned();
     };
     let text = match code {
-        ErrorCode::DiskFull => "is full, nothing was stored; make room on its disk, or raise its limit of pages",
+        ErrorCode::DiskFull => {
+            "is full, nothing was stored; make room on its disk, or raise its limit of pages"
+        }
         ErrorCode::ReadOnly | ErrorCode::PermissionDenied => {
             "cannot be written, nothing was stored: the file or its folder is read-only; make both writable, or give another database"
         }
-        ErrorCode::CannotOpen => "cannot be opened; check that the file and its folder exist and may be read and written",
-        ErrorCode::NotADatabase => "is not a database; give another file, or move this one away to begin with an empty one",
+        ErrorCode::CannotOpen => {
+            "cannot be opened; check that the file and its folder exist and may be read and written"
+        }
+        ErrorCode::NotADatabase => {
+            "is not a database; give another file, or move this one away to begin with an empty one"
+        }
         ErrorCode::DatabaseCorrupt => "is damaged; restore it from a backup",
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => {
             "is locked by another program, nothing was stored; close that program and try again"

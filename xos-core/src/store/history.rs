@@ -64,7 +64,8 @@ impl Db {
     }
 
     fn purged(&self, after: u64, limit: usize, entries: &mut Vec<Entry>) -> Outcome<()> {
-        let sql = "SELECT revision, root, id, leaf FROM _tombstone WHERE revision > ?1 ORDER BY revision LIMIT ?2";
+        let sql =
+            "SELECT revision, root, id, leaf FROM _tombstone WHERE revision > ?1 ORDER BY revision LIMIT ?2";
         let mut statement = self.connection.prepare_cached(sql)?;
         let mut rows = statement.query(params![after, limit as i64])?;
         while let Some(row) = rows.next()? {
@@ -92,7 +93,11 @@ impl Store {
         }
         let connection = &self.db.connection;
         let newest: Option<u64> = connection
-            .query_row("SELECT revision FROM _tombstone ORDER BY revision DESC LIMIT 1 OFFSET ?1", [kept], |row| row.get(0))
+            .query_row(
+                "SELECT revision FROM _tombstone ORDER BY revision DESC LIMIT 1 OFFSET ?1",
+                [kept],
+                |row| row.get(0),
+            )
             .optional()?;
         let Some(newest) = newest else { return Ok(()) };
         connection.execute("DELETE FROM _tombstone WHERE revision <= ?1", [newest])?;

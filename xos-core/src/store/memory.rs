@@ -38,8 +38,9 @@ impl Store {
 impl Db {
     /// What was remembered in a namespace, by key.
     pub(crate) fn recall(&self, namespace: &str) -> Outcome<BTreeMap<String, Json>> {
-        let mut statement =
-            self.connection.prepare_cached("SELECT key, value FROM _memory WHERE namespace = ?1 ORDER BY key")?;
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT key, value FROM _memory WHERE namespace = ?1 ORDER BY key")?;
         let mut rows = statement.query([namespace])?;
         let mut found = BTreeMap::new();
         while let Some(row) = rows.next()? {

@@ -18,7 +18,8 @@ pub(crate) fn read_generation(connection: &Connection) -> Outcome<u64> {
 /// All models of a database.
 pub(crate) fn read_catalog(connection: &Connection, path: &str) -> Outcome<Catalog> {
     let generation = read_generation(connection)?;
-    let mut statement = connection.prepare("SELECT id, service, table_name, gone, def FROM _model ORDER BY id")?;
+    let mut statement =
+        connection.prepare("SELECT id, service, table_name, gone, def FROM _model ORDER BY id")?;
     let mut rows = statement.query([])?;
     let mut models: Vec<Option<StoredModel>> = Vec::new();
     while let Some(row) = rows.next()? {
@@ -30,7 +31,8 @@ pub(crate) fn read_catalog(connection: &Connection, path: &str) -> Outcome<Catal
         }
         let text: String = row.get(4)?;
         let def: ModelDef = serde_json::from_str(&text).map_err(|error| {
-            let problem = format!("holds a model this program cannot read ({error}); use the program that wrote it");
+            let problem =
+                format!("holds a model this program cannot read ({error}); use the program that wrote it");
             Fault::Told(store_error(path, problem, None))
         })?;
         models.push(Some(StoredModel { def, service: row.get(1)?, table: row.get(2)? }));
@@ -47,7 +49,8 @@ pub(crate) fn write_catalog(connection: &Connection, old: &Catalog, new: &Catalo
                 connection.execute("UPDATE _model SET gone = 1 WHERE id = ?1", [id])?;
             }
             (before, Some(model)) => {
-                let same = before.is_some_and(|before| before.def == model.def && before.service == model.service);
+                let same =
+                    before.is_some_and(|before| before.def == model.def && before.service == model.service);
                 if !same {
                     write_model(connection, id, model)?;
                 }

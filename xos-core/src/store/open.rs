@@ -38,7 +38,9 @@ impl Store {
         let told = |fault: Fault| fault.told(&name);
         let connection = Connection::open_with_flags(
             &real,
-            OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+            OpenFlags::SQLITE_OPEN_READ_WRITE
+                | OpenFlags::SQLITE_OPEN_CREATE
+                | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         );
         let connection = connection.map_err(|error| told(error.into()))?;
         let store = Self::in_file(connection, &name, options, lock).map_err(told)?;
@@ -151,7 +153,11 @@ impl Db {
             )?;
             for_reading(&connection)?;
             if check_owner(&connection, &name)? {
-                return Err(Fault::Told(store_error(&name, "is empty; run a program that fills it first", None)));
+                return Err(Fault::Told(store_error(
+                    &name,
+                    "is empty; run a program that fills it first",
+                    None,
+                )));
             }
             let catalog = Arc::new(read_catalog(&connection, &name)?);
             Ok(Db::new(connection, name.clone(), catalog))

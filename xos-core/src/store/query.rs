@@ -49,12 +49,15 @@ pub(crate) fn compile(catalog: &Catalog, plan: &ShapePlan, query: &Query) -> Out
         // A few objects are found through the index of the condition: "+" keeps the others out of the choice.
         let leaves: Vec<String> = layout.leaves.iter().map(|leaf| leaf.0.to_string()).collect();
         let leaves = leaves.join(", ");
-        format!("{select} WHERE +t0.leaf IN ({leaves}) AND t0.id > ?1 AND {kind}{all} ORDER BY t0.id LIMIT ?2")
+        format!(
+            "{select} WHERE +t0.leaf IN ({leaves}) AND t0.id > ?1 AND {kind}{all} ORDER BY t0.id LIMIT ?2"
+        )
     } else {
         // One branch for each model, each in the order of its index, merged: a page reads no more than it needs.
-        let branches = layout.leaves.iter().map(|leaf| {
-            format!("{select} WHERE t0.leaf = {} AND t0.id > ?1 AND {kind}{all}", leaf.0)
-        });
+        let branches = layout
+            .leaves
+            .iter()
+            .map(|leaf| format!("{select} WHERE t0.leaf = {} AND t0.id > ?1 AND {kind}{all}", leaf.0));
         let branches: Vec<String> = branches.collect();
         if branches.is_empty() {
             format!("{select} WHERE 0 AND t0.id > ?1{all} LIMIT ?2")
@@ -84,14 +87,21 @@ impl Conditions<'_> {
             let inner = self.path(info, field, rest, condition)?;
             through(column, &column.qualified(), "t0.id", &inner)
         };
-        let finds_few = condition.operator == Operator::Equal && !condition.invert && !condition.value.is_null();
+        let finds_few =
+            condition.operator == Operator::Equal && !condition.invert && !condition.value.is_null();
         self.selective |= finds_few && column.selective;
         // Nothing fulfils no condition, and so fulfils each inversion.
         Ok(if condition.invert { format!("({text}) IS NOT TRUE") } else { format!("({text})") })
     }
 
     /// The ids of the objects at the other end of a link that fulfil the rest of the path.
-    fn path(&mut self, from: &ModelInfo, link: &FieldInfo, path: &[&str], condition: &Condition) -> Outcome<String> {
+    fn path(
+        &mut self,
+        from: &ModelInfo,
+        link: &FieldInfo,
+        path: &[&str],
+        condition: &Condition,
+    ) -> Outcome<String> {
         let Some(target) = link.target else {
             let reason = format!("\"{}\" is no link, so nothing follows it", link.def.name);
             return Err(fault(from, condition, reason).into());
@@ -101,7 +111,8 @@ impl Conditions<'_> {
         let (first, rest) = path.split_first().map_or(("", path), |(first, rest)| (*first, rest));
         let (field, column) = find(info, layout, first)?;
         let table = table_of(layout, column);
-        let name = if column.storage == Storage::Links { String::new() } else { format!("x.{}", column.name) };
+        let name =
+            if column.storage == Storage::Links { String::new() } else { format!("x.{}", column.name) };
         let text = if rest.is_empty() {
             self.leaf(info, field, column, &name, "x.id", condition)?
         } else {
@@ -125,7 +136,8 @@ impl Conditions<'_> {
         if column.storage == Storage::Links {
             return self.member(column, id, condition).map_err(|reason| told(reason).into());
         }
-        let comparison = compare::comparison(&field.def, column.storage, condition.operator, &condition.value);
+        let comparison =
+            compare::comparison(&field.def, column.storage, condition.operator, &condition.value);
         let comparison = comparison.map_err(told)?;
         Ok(match comparison.value {
             Some(value) => {
@@ -173,7 +185,11 @@ fn table_of(layout: &Layout, column: &Column) -> String {
     table.unwrap_or(&layout.table).clone()
 }
 
-fn find<'a>(info: &'a ModelInfo, layout: &'a Layout, name: &str) -> Result<(&'a FieldInfo, &'a Column), Error> {
+fn find<'a>(
+    info: &'a ModelInfo,
+    layout: &'a Layout,
+    name: &str,
+) -> Result<(&'a FieldInfo, &'a Column), Error> {
     let name = if name == "pk" { "id" } else { name };
     let field = info.expect_field(name)?;
     let at = info.shape.position(&field.def.name).unwrap_or(0);
@@ -247,7 +263,10 @@ mod tests {
             (QueryKind::Live, "xosbase_leaf"),
         ] {
             let plan = plan_of("Site", kind, vec![]);
-            assert!(plan.contains(&format!("SEARCH t0 USING INDEX {index} (leaf=? AND id>?)")), "{kind:?}: {plan}");
+            assert!(
+                plan.contains(&format!("SEARCH t0 USING INDEX {index} (leaf=? AND id>?)")),
+                "{kind:?}: {plan}"
+            );
             is_direct(&plan);
         }
     }
@@ -297,8 +316,15 @@ mod tests {
         let store = store();
         let sql = "SELECT revision, id FROM xosbase WHERE revision > ?1 ORDER BY revision LIMIT ?2";
         let found = plan(&store, sql);
-        assert!(found.contains("USING INDEX xosbase_revision") || found.contains("USING COVERING INDEX xosbase_revision"), "{found}");
+        assert!(
+            found.contains("USING INDEX xosbase_revision")
+                || found.contains("USING COVERING INDEX xosbase_revision"),
+            "{found}"
+        );
         is_direct(&found);
-        is_direct(&plan(&store, "SELECT revision FROM _tombstone WHERE revision > ?1 ORDER BY revision LIMIT ?2"));
+        is_direct(&plan(
+            &store,
+            "SELECT revision FROM _tombstone WHERE revision > ?1 ORDER BY revision LIMIT ?2",
+        ));
     }
 }

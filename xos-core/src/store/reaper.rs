@@ -9,13 +9,13 @@ use std::ops::ControlFlow;
 use rusqlite::{OptionalExtension, params};
 use xos_model_client::ModelId;
 
+use super::Store;
 use super::db::leaf;
 use super::ddl::DELETED;
 use super::delete::Reached;
 use super::fault::Outcome;
 use super::row::PurgeFlags;
 use super::values::Storage;
-use super::Store;
 use crate::hub::What;
 
 /// The most objects that one transaction purges.

@@ -84,7 +84,13 @@ impl Store {
     }
 
     /// Stores the changes of an object under the next revision.
-    fn store_changes(&mut self, catalog: &Catalog, draft: &Draft<'_>, head: &Head, by: Caller) -> Outcome<u64> {
+    fn store_changes(
+        &mut self,
+        catalog: &Catalog,
+        draft: &Draft<'_>,
+        head: &Head,
+        by: Caller,
+    ) -> Outcome<u64> {
         let revision = self.next_revision(draft.info.root, head.id, head.leaf, What::Saved(by));
         let one_statement =
             draft.changes().all(|(field, _)| draft.column(field).level == 0) && !draft.changes_lists();

@@ -48,7 +48,9 @@ impl Storage {
             (Storage::Link, ValueRef::Integer(int)) => Value::Link(ObjectId::new(int as i32)),
             (Storage::Float, ValueRef::Real(real)) => Value::Float(real as f32),
             (Storage::Time, ValueRef::Real(real)) => Value::Time(Timestamp::from_seconds(real)),
-            (Storage::Text, ValueRef::Text(bytes)) => Value::Text(String::from_utf8_lossy(bytes).into_owned()),
+            (Storage::Text, ValueRef::Text(bytes)) => {
+                Value::Text(String::from_utf8_lossy(bytes).into_owned())
+            }
             _ => Value::Null,
         }
     }
@@ -84,11 +86,14 @@ mod tests {
     fn a_time_keeps_its_bits_in_a_column() {
         let db = rusqlite::Connection::open_in_memory().unwrap();
         db.execute_batch("CREATE TABLE t (x REAL) STRICT").unwrap();
-        for bits in [0x41D7_E9A3_1234_5678_u64, 1, 0x3FF0_0000_0000_0001, 1.0_f64.to_bits(), (-1.5_f64).to_bits()] {
+        for bits in
+            [0x41D7_E9A3_1234_5678_u64, 1, 0x3FF0_0000_0000_0001, 1.0_f64.to_bits(), (-1.5_f64).to_bits()]
+        {
             let value = Value::Time(Timestamp::from_seconds(f64::from_bits(bits)));
             db.execute("DELETE FROM t", []).unwrap();
             db.execute("INSERT INTO t VALUES (?1)", [Bound(&value)]).unwrap();
-            let back = db.query_row("SELECT x FROM t", [], |row| Ok(Storage::Time.read(row.get_ref(0)?))).unwrap();
+            let back =
+                db.query_row("SELECT x FROM t", [], |row| Ok(Storage::Time.read(row.get_ref(0)?))).unwrap();
             assert_eq!(back.as_time().unwrap().seconds().to_bits(), bits);
         }
     }

@@ -4,11 +4,11 @@ use xos_model_client::{
     Caller, ErrorKind, FieldFault, FieldPos, Guard, ObjectId, Op, Target, Value, Write, Written,
 };
 
+use super::Store;
 use super::draft::Draft;
 use super::fault::{Fault, Outcome};
 use super::plan::ShapePlan;
 use super::row::Head;
-use super::Store;
 use crate::rules::normalise;
 
 impl Store {
@@ -41,7 +41,12 @@ impl Store {
     }
 
     /// The object that a write is aimed at, when its guard holds.
-    pub(super) fn aimed_at(&self, plan: &ShapePlan, id: ObjectId, guard: Guard) -> Outcome<(Head, Vec<Value>)> {
+    pub(super) fn aimed_at(
+        &self,
+        plan: &ShapePlan,
+        id: ObjectId,
+        guard: Guard,
+    ) -> Outcome<(Head, Vec<Value>)> {
         let model = plan.shape.model();
         let Some((head, values)) = self.db.head(plan, id)? else {
             return Err(ErrorKind::NotFound { model: model.clone(), id }.into());

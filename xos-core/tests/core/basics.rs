@@ -33,7 +33,8 @@ async fn life(core: &EmbeddedCore) {
     let step = client_as(core, Caller::Step);
     instance.backend_status = "OK".into();
     step.save(&mut instance).await.unwrap();
-    let found = step.objects::<ServiceInstance>().filter(ServiceInstance::NAME.eq("world")).one().await.unwrap();
+    let found =
+        step.objects::<ServiceInstance>().filter(ServiceInstance::NAME.eq("world")).one().await.unwrap();
     assert_eq!(found.backend_status, "OK");
     assert_eq!(step.objects::<Service>().count().await.unwrap(), 1);
 

@@ -5,9 +5,9 @@ use futures_util::StreamExt;
 use xos_core::EmbeddedCore;
 use xos_model_client::models::{Service, ServiceInstance};
 use xos_model_client::{
-    Caller, Change, Cursor, DefaultValue, Error, ErrorKind, Feed, FieldDef, FieldFault, Guard, Kind,
-    LinkDef, LoadModels, ModelAccessor, ModelClient, ModelDef, ObjectId, Onboard, Onboarded, Op, Presence,
-    Query, Record, Result, Shape, Target, Touch, Value, Write, Written,
+    Caller, Change, Cursor, DefaultValue, Error, ErrorKind, Feed, FieldDef, FieldFault, Guard, Kind, LinkDef,
+    LoadModels, ModelAccessor, ModelClient, ModelDef, ObjectId, Onboard, Onboarded, Op, Presence, Query,
+    Record, Result, Shape, Target, Touch, Value, Write, Written,
 };
 
 pub(crate) fn memory() -> EmbeddedCore {
@@ -111,7 +111,13 @@ pub(crate) fn a_create(core: &EmbeddedCore, model: &str, fields: &[(&str, Value)
     Write { shape, target: Target::New, op, by: Caller::Client, guard: Guard::None }
 }
 
-pub(crate) fn a_set(core: &EmbeddedCore, model: &str, id: ObjectId, fields: &[(&str, Value)], by: Caller) -> Write {
+pub(crate) fn a_set(
+    core: &EmbeddedCore,
+    model: &str,
+    id: ObjectId,
+    fields: &[(&str, Value)],
+    by: Caller,
+) -> Write {
     let shape = shape(core, model);
     let op = Op::Set { fields: positions(&shape, fields), touch: Touch::AsTheRulesSay };
     Write { shape, target: Target::Object(id), op, by, guard: Guard::None }
@@ -130,7 +136,13 @@ pub(crate) async fn create(core: &EmbeddedCore, model: &str, fields: &[(&str, Va
     Ok(write(core, a_create(core, model, fields)).await?.record.unwrap())
 }
 
-pub(crate) async fn set(core: &EmbeddedCore, model: &str, id: ObjectId, fields: &[(&str, Value)], by: Caller) -> Result<Written> {
+pub(crate) async fn set(
+    core: &EmbeddedCore,
+    model: &str,
+    id: ObjectId,
+    fields: &[(&str, Value)],
+    by: Caller,
+) -> Result<Written> {
     write(core, a_set(core, model, id, fields, by)).await
 }
 

@@ -27,7 +27,9 @@ async fn delete_unsets_enacted_and_policed_and_leaves_updated() {
     let core = manual();
     let id = a_service(&core, "hello").await.id;
     let now = get(&core, "Service", id).await.unwrap().get("updated").unwrap().clone();
-    set(&core, "Service", id, &[("enacted", now.clone()), ("policed", now.clone())], Caller::Engine).await.unwrap();
+    set(&core, "Service", id, &[("enacted", now.clone()), ("policed", now.clone())], Caller::Engine)
+        .await
+        .unwrap();
     let written = delete(&core, "Service", id).await.unwrap();
     assert!(written.changed);
     let record = written.record.unwrap();
@@ -58,7 +60,9 @@ async fn a_deleted_object_is_found_by_get_and_by_the_deleted_kinds_only() {
 async fn deleting_a_no_sync_object_still_calls_for_delete_record() {
     let core = manual();
     let id = a_service(&core, "hello").await.id;
-    set(&core, "Service", id, &[("no_sync", true.into()), ("lazy_blocked", true.into())], Caller::Client).await.unwrap();
+    set(&core, "Service", id, &[("no_sync", true.into()), ("lazy_blocked", true.into())], Caller::Client)
+        .await
+        .unwrap();
     delete(&core, "Service", id).await.unwrap();
     let query = Query::live(shape(&core, "Service")).of_kind(QueryKind::DeletedObjects);
     assert_eq!(ids(&core, query).await, [id.get()]);
@@ -91,7 +95,17 @@ async fn a_deletion_takes_along_all_that_links_to_the_object() {
     let one = an_instance(&core, "one", &service).await;
     let two = an_instance(&core, "two", &service).await;
     // Through optional links too, and over several.
-    let child = create(&core, "ServiceInstance", &[("name", "child".into()), ("owner", a_service(&core, "other").await.id.into()), ("master_serviceinstance", one.id.into())]).await.unwrap();
+    let child = create(
+        &core,
+        "ServiceInstance",
+        &[
+            ("name", "child".into()),
+            ("owner", a_service(&core, "other").await.id.into()),
+            ("master_serviceinstance", one.id.into()),
+        ],
+    )
+    .await
+    .unwrap();
     let other = a_service(&core, "bystander").await;
     delete(&core, "Service", service.id).await.unwrap();
     for id in [service.id, one.id, two.id, child.id()] {
@@ -196,14 +210,17 @@ async fn an_update_of_a_deleted_object_works_and_deleted_false_brings_it_back() 
     let id = an_instance(&core, "world", &service).await.id;
     claim(&core, id).await;
     delete(&core, "ServiceInstance", id).await.unwrap();
-    set(&core, "ServiceInstance", id, &[("backend_status", "OK // cannot delete".into())], Caller::Engine).await.unwrap();
+    set(&core, "ServiceInstance", id, &[("backend_status", "OK // cannot delete".into())], Caller::Engine)
+        .await
+        .unwrap();
     assert!(is_deleted(&core, id).await);
     set(&core, "ServiceInstance", id, &[("deleted", false.into())], Caller::Client).await.unwrap();
     assert_eq!(client(&core).objects::<ServiceInstance>().count().await.unwrap(), 1);
     // It does not come back without what it links to.
     claim(&core, service.id).await;
     delete(&core, "Service", service.id).await.unwrap();
-    let error = set(&core, "ServiceInstance", id, &[("deleted", false.into())], Caller::Client).await.unwrap_err();
+    let error =
+        set(&core, "ServiceInstance", id, &[("deleted", false.into())], Caller::Client).await.unwrap_err();
     assert!(fault_of(&error, "owner").contains("which is deleted"), "{error}");
 }
 

@@ -30,7 +30,10 @@ async fn a_feed_tells_who_changed_what() {
     set(&core, "Service", id, &[("description", "x".into())], Caller::Step).await.unwrap();
     delete(&core, "Service", id).await.unwrap();
     let (told, _) = changes(&mut feed).await;
-    assert_eq!(saved(&told), [(id.get(), Caller::Client), (id.get(), Caller::Step), (id.get(), Caller::Client)]);
+    assert_eq!(
+        saved(&told),
+        [(id.get(), Caller::Client), (id.get(), Caller::Step), (id.get(), Caller::Client)]
+    );
     assert_eq!(purged(&told), [id.get()]);
     let Change::Saved { key, leaf, revision, .. } = &told[0] else { panic!("{told:?}") };
     let service = core.schema().expect_model("Service").unwrap().id;
@@ -53,7 +56,11 @@ async fn a_feed_goes_on_after_a_restart() {
     let path = folder.path().join("core.db");
     let open = || EmbeddedCore::open(&path, Options::default()).unwrap();
     let core = open();
-    let (one, two, three) = (a_service(&core, "one").await.id, a_service(&core, "two").await.id, a_service(&core, "three").await.id);
+    let (one, two, three) = (
+        a_service(&core, "one").await.id,
+        a_service(&core, "two").await.id,
+        a_service(&core, "three").await.id,
+    );
     let (_, cursor) = changes(&mut core.feed(Cursor(0), &[])).await;
     set(&core, "Service", one, &[("description", "a".into())], Caller::Policy).await.unwrap();
     set(&core, "Service", one, &[("description", "b".into())], Caller::Pull).await.unwrap();
@@ -117,7 +124,10 @@ async fn a_feed_of_some_models_tells_of_their_families_only() {
     load(&core, vec![model("Later", "XOSBase", vec![field(1, "a", Kind::Text)])]).await.unwrap();
     let id = create(&core, "Later", &[]).await.unwrap().id();
     let (told, _) = changes(&mut leaves).await;
-    assert!(matches!(told.first(), Some(Change::Schema(schema)) if schema.model("Later").is_some()), "{told:?}");
+    assert!(
+        matches!(told.first(), Some(Change::Schema(schema)) if schema.model("Later").is_some()),
+        "{told:?}"
+    );
     assert_eq!(saved(&told), [(id.get(), Caller::Client)]);
 }
 

@@ -24,7 +24,10 @@ async fn a_second_writer_is_told_who_has_the_file() {
     let path = folder.path().join("core.db");
     let core = open(&path).unwrap();
     let error = refused(&path);
-    assert!(error.contains(&format!("process {}", std::process::id())) && error.contains("stop that process"), "{error}");
+    assert!(
+        error.contains(&format!("process {}", std::process::id())) && error.contains("stop that process"),
+        "{error}"
+    );
     drop(core);
     open(&path).unwrap();
 }
@@ -36,7 +39,8 @@ async fn a_reader_sees_what_a_running_writer_committed() {
     let core = open(&path).unwrap();
     a_service(&core, "one").await;
     let reader = EmbeddedCore::open_read_only(&path).unwrap();
-    let names = |core: EmbeddedCore| async move { ids(&core, Query::live(shape(&core, "Service"))).await.len() };
+    let names =
+        |core: EmbeddedCore| async move { ids(&core, Query::live(shape(&core, "Service"))).await.len() };
     assert_eq!(names(reader.clone()).await, 1);
     a_service(&core, "two").await;
     assert_eq!(names(reader.clone()).await, 2);
@@ -53,10 +57,31 @@ async fn a_reader_sees_what_a_running_writer_committed() {
 }
 
 #[tokio::test]
+async fn what_a_killed_writer_left_can_be_read_and_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("core.db");
+    let core = open(&path).unwrap();
+    a_service(&core, "one").await;
+    // What is on the disk while it runs is what a killed process leaves.
+    let left = folder.path().join("left.db");
+    std::fs::copy(&path, &left).unwrap();
+    std::fs::copy(folder.path().join("core.db-wal"), folder.path().join("left.db-wal")).unwrap();
+    let reader = EmbeddedCore::open_read_only(&left).unwrap();
+    assert_eq!(ids(&reader, Query::live(shape(&core, "Service"))).await, [1]);
+    drop(reader);
+    let next = open(&left).unwrap();
+    assert_eq!(ids(&next, Query::live(shape(&core, "Service"))).await, [1]);
+}
+
+#[tokio::test]
 async fn a_file_that_is_no_database_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("core.db");
-    std::fs::write(&path, "This is a letter to somebody, and longer than the header of a database by far. ".repeat(20)).unwrap();
+    std::fs::write(
+        &path,
+        "This is a letter to somebody, and longer than the header of a database by far. ".repeat(20),
+    )
+    .unwrap();
     assert!(refused(&path).contains("is not a database"));
     assert!(EmbeddedCore::open_read_only(&path).unwrap_err().to_string().contains("is not a database"));
 }
@@ -93,7 +118,8 @@ async fn a_missing_folder_and_a_missing_file_are_named() {
 #[tokio::test]
 async fn a_read_only_folder_or_file_is_refused() {
     use std::os::unix::fs::PermissionsExt;
-    let set = |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    let set =
+        |path: &Path, mode| std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("core.db");
     let core = open(&path).unwrap();
@@ -132,7 +158,9 @@ async fn a_full_disk_stores_nothing_by_half_and_the_core_goes_on() {
     let options = Options { max_pages: Some(pages as u32 + 20), ..Options::default() };
     let core = EmbeddedCore::open(&path, options).unwrap();
     let big = "x".repeat(20_000);
-    let writes = (0..100).map(|at| a_create(&core, "Service", &[("name", format!("s{at}").into()), ("description", big.clone().into())]));
+    let writes = (0..100).map(|at| {
+        a_create(&core, "Service", &[("name", format!("s{at}").into()), ("description", big.clone().into())])
+    });
     let answers = core.write(writes.collect()).await;
     assert!(answers.iter().all(Result::is_err));
     for error in answers.into_iter().map(Result::unwrap_err) {
@@ -160,7 +188,9 @@ async fn a_program_remembers_what_it_likes() {
     let path = folder.path().join("core.db");
     let core = open(&path).unwrap();
     core.remember("recipe", "a", Some(serde_json::json!({"id": 5}))).await.unwrap();
-    core.remember_all("recipe", vec![("b".into(), Some(1.into())), ("c".into(), Some(2.into()))]).await.unwrap();
+    core.remember_all("recipe", vec![("b".into(), Some(1.into())), ("c".into(), Some(2.into()))])
+        .await
+        .unwrap();
     core.remember("other", "a", Some(true.into())).await.unwrap();
     core.remember("recipe", "b", None).await.unwrap();
     drop(core);

@@ -9,7 +9,13 @@ use crate::common::*;
 async fn a_link_leads_to_a_live_object_of_the_right_model() {
     let core = core_with(vec![model("Thing", "XOSBase", vec![link(1, "service", "Service")])]).await;
     let service = a_service(&core, "hello").await;
-    let site = create(&core, "Site", &[("name", "s".into()), ("login_base", "s".into()), ("abbreviated_name", "s".into())]).await.unwrap();
+    let site = create(
+        &core,
+        "Site",
+        &[("name", "s".into()), ("login_base", "s".into()), ("abbreviated_name", "s".into())],
+    )
+    .await
+    .unwrap();
     let to = |id: ObjectId| [("service", Value::Link(id))];
     let thing = create(&core, "Thing", &to(service.id)).await.unwrap();
     let missing = create(&core, "Thing", &to(ObjectId::new(99))).await.unwrap_err();
@@ -57,7 +63,10 @@ async fn a_list_is_made_exactly_what_is_given() {
     assert_eq!(group.get("members"), Some(&Value::Links(vec![a, b])));
     let written = set(&core, "Group", group.id(), &members(&[c, b]), Caller::Client).await.unwrap();
     assert_eq!(written.record.unwrap().get("members"), Some(&Value::Links(vec![b, c])));
-    assert_eq!(get(&core, "Group", group.id()).await.unwrap().get("members"), Some(&Value::Links(vec![b, c])));
+    assert_eq!(
+        get(&core, "Group", group.id()).await.unwrap().get("members"),
+        Some(&Value::Links(vec![b, c]))
+    );
     set(&core, "Group", group.id(), &members(&[]), Caller::Client).await.unwrap();
     assert_eq!(get(&core, "Group", group.id()).await.unwrap().get("members"), Some(&Value::Links(vec![])));
 }
@@ -141,7 +150,9 @@ async fn an_owner_of_another_class_or_a_missing_one_is_replaced() {
     let core = with_owners().await;
     let other = a_service(&core, "of another class").await.id;
     let (first, second) = (my_service(&core, "first").await, my_service(&core, "second").await);
-    for (given, owner) in [(other, first), (ObjectId::new(999), first), (ObjectId::UNSET, first), (second, second)] {
+    for (given, owner) in
+        [(other, first), (ObjectId::new(999), first), (ObjectId::UNSET, first), (second, second)]
+    {
         let record = create(&core, "MyInstance", &[("owner", given.into())]).await.unwrap();
         assert_eq!(record.get("owner"), Some(&Value::Link(owner)), "{given}");
     }

@@ -1,4 +1,6 @@
 //! The embedded core through its public face.
+// A test that fails may panic.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod basics;
 mod common;
@@ -12,4 +14,5 @@ mod properties;
 mod queries;
 mod queries_naive;
 mod saving;
+mod threads;
 mod validation;

@@ -2,8 +2,8 @@
 
 use xos_core::{EmbeddedCore, Options, Reap};
 use xos_model_client::{
-    Caller, Change, Cleanup, Cursor, DefaultValue, FieldDef, Kind, LoadModels, LoadState, ModelAccessor, ModelDef,
-    ModelsStatus, Onboard, Onboarded, Result, Value,
+    Caller, Change, Cleanup, Cursor, DefaultValue, FieldDef, Kind, LoadModels, LoadState, ModelAccessor,
+    ModelDef, ModelsStatus, Onboard, Onboarded, Result, Value,
 };
 
 use crate::common::*;
@@ -77,7 +77,10 @@ async fn new_models_and_optional_or_defaulted_fields_and_longer_texts_work_on_ex
         links(9, "friends", "Thing"),
         FieldDef { unique: true, ..field(10, "key", Kind::Text) },
     ];
-    assert_eq!(load(&core, vec![thing(fields), model("Other", "Thing", vec![])]).await.unwrap(), loaded(&["Thing", "Other"]));
+    assert_eq!(
+        load(&core, vec![thing(fields), model("Other", "Thing", vec![])]).await.unwrap(),
+        loaded(&["Thing", "Other"])
+    );
     let id = xos_model_client::ObjectId::new(1);
     let record = get(&core, "Thing", id).await.unwrap();
     let expected = [
@@ -108,9 +111,17 @@ async fn what_would_lose_data_is_refused_with_reason_and_way_out() {
     let second = || field(2, "second", Kind::Text);
     let cases: Vec<(&str, Vec<FieldDef>, &str)> = vec![
         ("a field is gone", vec![name()], "has no field \"second\" any more"),
-        ("another kind", vec![name(), field(2, "second", Kind::Int32)], "is an integer (32 bits) instead of a text"),
+        (
+            "another kind",
+            vec![name(), field(2, "second", Kind::Int32)],
+            "is an integer (32 bits) instead of a text",
+        ),
         ("a shorter text", vec![FieldDef { max_length: Some(3), ..name() }, second()], "1 objects have more"),
-        ("a new required field", vec![name(), second(), required(field(3, "third", Kind::Int32))], "has no default for the 1 objects"),
+        (
+            "a new required field",
+            vec![name(), second(), required(field(3, "third", Kind::Int32))],
+            "has no default for the 1 objects",
+        ),
         ("required from now on", vec![name(), required(second())], "1 objects have no value"),
         ("another number", vec![name(), field(9, "second", Kind::Text)], "number 9 instead of 2"),
         ("a link instead", vec![name(), link(2, "second", "Service")], "leads to Service instead of nothing"),
@@ -118,7 +129,10 @@ async fn what_would_lose_data_is_refused_with_reason_and_way_out() {
     for (case, fields, reason) in cases {
         let core = with_one(vec![name(), second()]).await;
         let schema = core.schema();
-        let error = load(&core, vec![thing(fields), model("Other", "XOSBase", vec![])]).await.unwrap_err().to_string();
+        let error = load(&core, vec![thing(fields), model("Other", "XOSBase", vec![])])
+            .await
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(reason), "{case}: {error}");
         assert!(error.contains("delete the objects first"), "{case}: {error}");
         // Nothing is half done.
@@ -139,7 +153,10 @@ async fn unique_rules_are_added_when_the_data_keeps_them() {
     fault_of(&create(&core, "Thing", &[("name", "another".into())]).await.unwrap_err(), "name");
     load(&core, vec![thing(vec![name()])]).await.unwrap();
     create(&core, "Thing", &[("name", "another".into())]).await.unwrap();
-    let pair = vec![thing(vec![FieldDef { unique_with: vec!["kind".into()].into(), ..name() }, field(2, "kind", Kind::Text)])];
+    let pair = vec![thing(vec![
+        FieldDef { unique_with: vec!["kind".into()].into(), ..name() },
+        field(2, "kind", Kind::Text),
+    ])];
     load(&core, pair).await.unwrap();
     create(&core, "Thing", &[("name", "p".into()), ("kind", "k".into())]).await.unwrap();
     let twice = create(&core, "Thing", &[("name", "p".into()), ("kind", "k".into())]).await;
@@ -180,7 +197,8 @@ async fn a_name_that_another_service_has_is_refused() {
     let core = with_one(vec![name()]).await;
     let mut mine = thing(vec![name()]);
     mine.app_label = "mine".into();
-    let load = LoadModels { name: "mine".into(), version: "1".into(), models: vec![mine], core_version: None };
+    let load =
+        LoadModels { name: "mine".into(), version: "1".into(), models: vec![mine], core_version: None };
     let error = core.onboard(&Onboard::Load(load)).await.unwrap_err().to_string();
     assert!(error.contains("Thing is loaded already by test"), "{error}");
 }
@@ -188,16 +206,28 @@ async fn a_name_that_another_service_has_is_refused() {
 #[tokio::test]
 async fn models_that_break_a_rule_are_refused() {
     let cases: Vec<(ModelDef, &str)> = vec![
-        (thing(vec![field(100, "a", Kind::Text)]), "only field numbers from 1 to 99 are permitted, found 100"),
-        (thing(vec![field(1, "a", Kind::Text), field(1, "b", Kind::Text)]), "number 1 is used by \"a\" already"),
+        (
+            thing(vec![field(100, "a", Kind::Text)]),
+            "only field numbers from 1 to 99 are permitted, found 100",
+        ),
+        (
+            thing(vec![field(1, "a", Kind::Text), field(1, "b", Kind::Text)]),
+            "number 1 is used by \"a\" already",
+        ),
         (thing(vec![link(1, "a", "Nowhere")]), "links to Nowhere, which is not among the models"),
         (model("Thing", "Nothing", vec![]), "its base Nothing is not among the models"),
-        (thing(vec![field(1, "name", Kind::Text), field(2, "Name", Kind::Text)]), "differ in upper and lower case only"),
+        (
+            thing(vec![field(1, "name", Kind::Text), field(2, "Name", Kind::Text)]),
+            "differ in upper and lower case only",
+        ),
         (model("a thing", "XOSBase", vec![]), "is no name for a model"),
         (ModelDef { base: None, ..thing(vec![]) }, "let it inherit from XOSBase"),
         (ModelDef { app_label: "core".into(), ..thing(vec![]) }, "which has no such model"),
         (
-            thing(vec![FieldDef { max_length: Some(2), ..with_default(field(1, "a", Kind::Text), DefaultValue::Text("xyz".into())) }]),
+            thing(vec![FieldDef {
+                max_length: Some(2),
+                ..with_default(field(1, "a", Kind::Text), DefaultValue::Text("xyz".into()))
+            }]),
             "the default of Thing.a does not fit",
         ),
     ];
@@ -219,7 +249,9 @@ async fn what_the_core_has_anyway_may_come_along() {
 
 #[tokio::test]
 async fn names_that_differ_in_case_only_are_different_models() {
-    let core = core_with(vec![thing(vec![name()]), model("THING", "XOSBase", vec![field(1, "x", Kind::Int32)])]).await;
+    let core =
+        core_with(vec![thing(vec![name()]), model("THING", "XOSBase", vec![field(1, "x", Kind::Int32)])])
+            .await;
     let id = create(&core, "THING", &[("x", Value::Int(1))]).await.unwrap().id();
     assert!(get(&core, "Thing", id).await.is_none());
 }
@@ -228,13 +260,21 @@ async fn names_that_differ_in_case_only_are_different_models() {
 async fn the_version_of_the_core_is_checked() {
     let core = memory();
     let load = |wanted: &str| {
-        let load = LoadModels { name: "test".into(), version: "1".into(), models: vec![thing(vec![])], core_version: Some(wanted.into()) };
+        let load = LoadModels {
+            name: "test".into(),
+            version: "1".into(),
+            models: vec![thing(vec![])],
+            core_version: Some(wanted.into()),
+        };
         let core = core.clone();
         async move { core.onboard(&Onboard::Load(load)).await }
     };
     for (wanted, told) in [
         (">=5.0.0", "Service test is requesting core version >=5.0.0 but actual version is 4.0.4"),
-        (">=5.0.0~<6.0.0", "Service test is requesting core version between >=5.0.0 and <6.0.0 but actual version is 4.0.4"),
+        (
+            ">=5.0.0~<6.0.0",
+            "Service test is requesting core version between >=5.0.0 and <6.0.0 but actual version is 4.0.4",
+        ),
         ("^4.0", "expected an operator"),
     ] {
         let error = load(wanted).await.unwrap_err().to_string();
@@ -246,7 +286,9 @@ async fn the_version_of_the_core_is_checked() {
 #[tokio::test]
 async fn the_status_tells_what_is_loaded() {
     let core = core_with(vec![thing(vec![])]).await;
-    let Onboarded::Status(status) = core.onboard(&Onboard::Status).await.unwrap() else { panic!("no status") };
+    let Onboarded::Status(status) = core.onboard(&Onboard::Status).await.unwrap() else {
+        panic!("no status")
+    };
     let test = ModelsStatus { name: "test".into(), version: "1".into(), state: LoadState::Present };
     assert!(status.contains(&test) && status.iter().any(|status| status.name == "core"), "{status:?}");
 }
@@ -272,7 +314,9 @@ async fn unloading_needs_a_clean_service() {
 #[tokio::test]
 async fn unloading_cleans_up_when_asked_to() {
     let core = with_one(vec![name()]).await;
-    create(&core, "Thing", &[("name", "claimed".into()), ("backend_need_delete", true.into())]).await.unwrap();
+    create(&core, "Thing", &[("name", "claimed".into()), ("backend_need_delete", true.into())])
+        .await
+        .unwrap();
     let left = unload(&core, Cleanup::AutomaticallyClean).await.unwrap();
     assert_eq!(left, Onboarded::TryAgain { left: 1 });
     set(&core, "Thing", 2.into(), &[("backend_need_reap", true.into())], Caller::Engine).await.unwrap();
@@ -285,11 +329,22 @@ async fn purging_a_service_leaves_no_orphans() {
     let path = folder.path().join("core.db");
     let options = Options { reap: Reap::Manual, ..Options::default() };
     let core = EmbeddedCore::open(&path, options.clone()).unwrap();
-    load(&core, vec![model("MyService", "Service", vec![]), thing(vec![links(1, "friends", "Thing"), link(2, "best", "Thing")])]).await.unwrap();
+    load(
+        &core,
+        vec![
+            model("MyService", "Service", vec![]),
+            thing(vec![links(1, "friends", "Thing"), link(2, "best", "Thing")]),
+        ],
+    )
+    .await
+    .unwrap();
     let service = create(&core, "MyService", &[("name", "mine".into())]).await.unwrap().id();
     let instance = create(&core, "ServiceInstance", &[("owner", service.into())]).await.unwrap().id();
     let one = create(&core, "Thing", &[]).await.unwrap().id();
-    let two = create(&core, "Thing", &[("friends", Value::Links(vec![one])), ("best", one.into())]).await.unwrap().id();
+    let two = create(&core, "Thing", &[("friends", Value::Links(vec![one])), ("best", one.into())])
+        .await
+        .unwrap()
+        .id();
     set(&core, "Thing", one, &[("best", two.into())], Caller::Client).await.unwrap();
     let (_, cursor) = changes(&mut core.feed(Cursor(0), &[])).await;
     let last = core.schema().models().len();
@@ -312,7 +367,8 @@ async fn models_that_others_are_built_on_cannot_be_unloaded() {
     let core = with_one(vec![name()]).await;
     let mut heir = model("Heir", "Thing", vec![]);
     heir.app_label = "other".into();
-    let load = LoadModels { name: "other".into(), version: "1".into(), models: vec![heir], core_version: None };
+    let load =
+        LoadModels { name: "other".into(), version: "1".into(), models: vec![heir], core_version: None };
     core.onboard(&Onboard::Load(load)).await.unwrap();
     let error = unload(&core, Cleanup::Purge).await.unwrap_err().to_string();
     assert!(error.contains("Heir of other services are built on them"), "{error}");
@@ -330,7 +386,8 @@ async fn core_models_grow_when_a_file_is_opened_by_a_newer_program() {
     let names = ["XOSBase", "Site", "Service", "ServiceInstance"];
     let old = all().filter(|model| names.contains(&model.name.as_ref())).map(|mut model| {
         if model.name == "Service" {
-            let fields = model.fields.iter().filter(|field| field.name != "icon_url" && field.name != "published");
+            let fields =
+                model.fields.iter().filter(|field| field.name != "icon_url" && field.name != "published");
             model.fields = fields.cloned().collect::<Vec<_>>().into();
         }
         model
@@ -343,5 +400,8 @@ async fn core_models_grow_when_a_file_is_opened_by_a_newer_program() {
     assert_eq!(core.schema().model("ServiceInstance").unwrap().id, id);
     assert_eq!(core.schema().models().len(), all().count());
     let record = get(&core, "Service", 1.into()).await.unwrap();
-    assert_eq!((record.get("published"), record.get("icon_url")), (Some(&Value::Bool(true)), Some(&Value::Null)));
+    assert_eq!(
+        (record.get("published"), record.get("icon_url")),
+        (Some(&Value::Bool(true)), Some(&Value::Null))
+    );
 }

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use xos_core::{EmbeddedCore, Options, Reap, Threads};
-use xos_model_client::{Caller, Change, Cursor, ModelAccessor, ObjectId, Page, Query, QueryKind, Record, Value};
+use xos_model_client::{
+    Caller, Change, Cursor, ModelAccessor, ObjectId, Page, Query, QueryKind, Record, Value,
+};
 
 use crate::common::*;
 
@@ -75,7 +77,9 @@ fn to(number: Option<usize>) -> Value {
 async fn act(core: &EmbeddedCore, step: &Step, count: usize) {
     let callers = [Caller::Client, Caller::Step, Caller::Policy, Caller::Pull, Caller::Engine];
     let _ = match step {
-        Step::Service => create(core, "Service", &[("name", format!("service {count}").into())]).await.map(drop),
+        Step::Service => {
+            create(core, "Service", &[("name", format!("service {count}").into())]).await.map(drop)
+        }
         Step::Instance { owner, master } => {
             let fields = [("owner", id(*owner).into()), ("master_serviceinstance", to(*master))];
             create(core, "ServiceInstance", &fields).await.map(drop)
@@ -89,16 +93,19 @@ async fn act(core: &EmbeddedCore, step: &Step, count: usize) {
             set(core, "Group", id(*of), &[("members", list(members))], Caller::Step).await.map(drop)
         }
         Step::Flags { of, need_delete, need_reap } => {
-            let fields = [("backend_need_delete", (*need_delete).into()), ("backend_need_reap", (*need_reap).into())];
+            let fields =
+                [("backend_need_delete", (*need_delete).into()), ("backend_need_reap", (*need_reap).into())];
             set(core, "XOSBase", id(*of), &fields, Caller::Engine).await.map(drop)
         }
         Step::Rename { of, by } => {
             let fields = [("name", Value::from(format!("name {}", count % 7)))];
-            let model = if count % 2 == 0 { "Service" } else { "ServiceInstance" };
+            let model = if count.is_multiple_of(2) { "Service" } else { "ServiceInstance" };
             set(core, model, id(*of), &fields, callers[*by]).await.map(drop)
         }
         Step::Delete { of } => delete(core, "XOSBase", id(*of)).await.map(drop),
-        Step::Restore { of } => set(core, "XOSBase", id(*of), &[("deleted", false.into())], Caller::Client).await.map(drop),
+        Step::Restore { of } => {
+            set(core, "XOSBase", id(*of), &[("deleted", false.into())], Caller::Client).await.map(drop)
+        }
         Step::Reap => core.reap().await.map(drop),
         Step::Snapshot => Ok(()),
     };
@@ -110,7 +117,9 @@ async fn check_links(core: &EmbeddedCore) {
         .iter()
         .map(|record| (record.id().get(), record.get("deleted") == Some(&Value::Bool(true))))
         .collect();
-    for (model, fields) in [("ServiceInstance", &["owner", "master_serviceinstance"][..]), ("Group", &["members"])] {
+    for (model, fields) in
+        [("ServiceInstance", &["owner", "master_serviceinstance"][..]), ("Group", &["members"])]
+    {
         for record in everything(core, model).await {
             let dead = all[&record.id().get()];
             for field in fields {
@@ -120,8 +129,14 @@ async fn check_links(core: &EmbeddedCore) {
                     _ => vec![],
                 };
                 for target in targets {
-                    let target_dead = all.get(&target.get()).unwrap_or_else(|| panic!("{model} {} leads to {target}, which is gone", record.id()));
-                    assert!(dead || !target_dead, "{model} {} lives and leads to {target}, which is deleted", record.id());
+                    let target_dead = all.get(&target.get()).unwrap_or_else(|| {
+                        panic!("{model} {} leads to {target}, which is gone", record.id())
+                    });
+                    assert!(
+                        dead || !target_dead,
+                        "{model} {} lives and leads to {target}, which is deleted",
+                        record.id()
+                    );
                 }
             }
         }

@@ -3,7 +3,8 @@
 use xos_core::EmbeddedCore;
 use xos_model_client::models::{Service, ServiceInstance};
 use xos_model_client::{
-    Condition, ErrorKind, Kind, ModelAccessor, ObjectId, Operator, Page, Query, Shape, ShapeField, Timestamp, Value,
+    Condition, ErrorKind, Kind, ModelAccessor, ObjectId, Operator, Page, Query, Shape, ShapeField, Timestamp,
+    Value,
 };
 
 use crate::common::*;
@@ -62,7 +63,11 @@ async fn every_operator_compares_as_it_says() {
         (on("created", LessThan, "2001-01-01T00:00:00Z"), ""),
         (on("created", GreaterThan, "2001-01-01 00:00:00"), "Jon Snow,arya,TYRION"),
     ] {
-        assert_eq!(names(&core, "Service", std::slice::from_ref(&condition)).await.join(","), found, "{condition:?}");
+        assert_eq!(
+            names(&core, "Service", std::slice::from_ref(&condition)).await.join(","),
+            found,
+            "{condition:?}"
+        );
     }
 }
 
@@ -74,7 +79,10 @@ async fn nothing_fulfils_no_condition_and_each_inversion() {
     assert_eq!(names(&core, "Service", &[on("!description", Equal, "Stark")]).await, ["arya", "TYRION"]);
     assert_eq!(names(&core, "Service", &[on("!description", Regex, ".")]).await, ["TYRION"]);
     assert_eq!(names(&core, "Service", &[on("description", Equal, Value::Null)]).await, ["TYRION"]);
-    assert_eq!(names(&core, "Service", &[on("!description", Equal, Value::Null)]).await, ["Jon Snow", "arya"]);
+    assert_eq!(
+        names(&core, "Service", &[on("!description", Equal, Value::Null)]).await,
+        ["Jon Snow", "arya"]
+    );
 }
 
 #[tokio::test]
@@ -90,7 +98,12 @@ async fn a_path_leads_over_links() {
     let (a, b) = (a_service(&core, "a").await, a_service(&core, "b").await);
     let one = an_instance(&core, "one", &a).await;
     an_instance(&core, "two", &b).await;
-    let fields = [("name", Value::from("three")), ("owner", b.id.into()), ("master_serviceinstance", one.id.into()), ("services", Value::Links(vec![a.id]))];
+    let fields = [
+        ("name", Value::from("three")),
+        ("owner", b.id.into()),
+        ("master_serviceinstance", one.id.into()),
+        ("services", Value::Links(vec![a.id])),
+    ];
     create(&core, "Leaf", &fields).await.unwrap();
     let by = |field: &str, value: Value| on(field, Operator::Equal, value);
     for (model, condition, found) in [
@@ -101,16 +114,25 @@ async fn a_path_leads_over_links() {
         ("ServiceInstance", by("owner__id", Value::Int(a.id.get().into())), "one"),
         ("ServiceInstance", by("master_serviceinstance__owner__name", "a".into()), "three"),
         ("ServiceInstance", by("!master_serviceinstance__owner__name", "a".into()), "one,two"),
-        ("ServiceInstance", on("owner__updated", Operator::GreaterThan, Timestamp::from_seconds(5.0)), "one,two,three"),
+        (
+            "ServiceInstance",
+            on("owner__updated", Operator::GreaterThan, Timestamp::from_seconds(5.0)),
+            "one,two,three",
+        ),
         ("Leaf", by("services", a.id.into()), "three"),
         ("Leaf", by("services", b.id.into()), ""),
         ("Leaf", by("services__name", "a".into()), "three"),
         ("Leaf", by("services", Value::Null), ""),
         ("Leaf", by("owner__name", "b".into()), "three"),
     ] {
-        assert_eq!(names(&core, model, std::slice::from_ref(&condition)).await.join(","), found, "{condition:?}");
+        assert_eq!(
+            names(&core, model, std::slice::from_ref(&condition)).await.join(","),
+            found,
+            "{condition:?}"
+        );
     }
-    let typed = client(&core).objects::<ServiceInstance>().filter(ServiceInstance::OWNER.to(Service::NAME).eq("a"));
+    let typed =
+        client(&core).objects::<ServiceInstance>().filter(ServiceInstance::OWNER.to(Service::NAME).eq("a"));
     assert_eq!(typed.count().await.unwrap(), 1);
 }
 
@@ -119,9 +141,15 @@ async fn a_question_that_means_nothing_is_an_error_that_says_why() {
     use Operator::*;
     let core = three().await;
     let unknown = error(&core, "Service", on("nmae", Equal, "x")).await;
-    assert!(matches!(unknown.kind(), ErrorKind::NoSuchField { like: Some(like), .. } if like == "name"), "{unknown}");
+    assert!(
+        matches!(unknown.kind(), ErrorKind::NoSuchField { like: Some(like), .. } if like == "name"),
+        "{unknown}"
+    );
     let unknown = error(&core, "ServiceInstance", on("owner__nmae", Equal, "x")).await;
-    assert!(matches!(unknown.kind(), ErrorKind::NoSuchField { model, .. } if model == "Service"), "{unknown}");
+    assert!(
+        matches!(unknown.kind(), ErrorKind::NoSuchField { model, .. } if model == "Service"),
+        "{unknown}"
+    );
     for (condition, reason) in [
         (on("name", Regex, "("), "not a regular expression"),
         (on("name", Equal, 5), "expected a text, found an integer"),
@@ -139,19 +167,24 @@ async fn a_question_that_means_nothing_is_an_error_that_says_why() {
     }
     let shape = std::sync::Arc::new(Shape::new("Servcie", []));
     let error = core.find(&Query::live(shape), Page::default()).await.unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::NoSuchModel { like: Some(like), .. } if like == "Service"), "{error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::NoSuchModel { like: Some(like), .. } if like == "Service"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
 async fn a_shape_may_ask_for_a_few_fields_in_any_order() {
     let core = three().await;
-    let wanted = ["name", "id", "backend_code"].map(|name| ShapeField { name: name.into(), kind: Kind::Text });
+    let wanted =
+        ["name", "id", "backend_code"].map(|name| ShapeField { name: name.into(), kind: Kind::Text });
     let shape = std::sync::Arc::new(Shape::new("Service", wanted));
     let found = core.find(&Query::live(shape.clone()), Page::first(1)).await.unwrap();
     assert_eq!(found.records[0].values(), [Value::from("Jon Snow"), Value::Int(1), Value::Int(0)]);
     let got = core.get(&shape, &[ObjectId::new(9), ObjectId::new(2)]).await.unwrap();
     assert!(got[0].is_none() && got[1].as_ref().unwrap().id() == ObjectId::new(2));
-    let odd = std::sync::Arc::new(Shape::new("Service", [ShapeField { name: "color".into(), kind: Kind::Text }]));
+    let odd =
+        std::sync::Arc::new(Shape::new("Service", [ShapeField { name: "color".into(), kind: Kind::Text }]));
     assert!(matches!(core.get(&odd, &[]).await.unwrap_err().kind(), ErrorKind::NoSuchField { .. }));
 }
 

@@ -69,7 +69,8 @@ async fn leaf_model_name_is_the_creating_class_for_ever() {
     assert_eq!(text(&record, "leaf_model_name"), "Leaf");
     let base = get(&core, "Service", record.id()).await.unwrap();
     assert_eq!(text(&base, "leaf_model_name"), "Leaf");
-    let error = set(&core, "Service", record.id(), &[("leaf_model_name", "Service".into())], Caller::Client).await;
+    let error =
+        set(&core, "Service", record.id(), &[("leaf_model_name", "Service".into())], Caller::Client).await;
     assert!(fault_of(&error.unwrap_err(), "leaf_model_name").contains("given by the core"));
     let same = [("leaf_model_name", "Leaf".into()), ("id", Value::Int(record.id().get().into()))];
     set(&core, "Service", record.id(), &same, Caller::Client).await.unwrap();
@@ -77,7 +78,9 @@ async fn leaf_model_name_is_the_creating_class_for_ever() {
 
 #[tokio::test]
 async fn one_object_has_base_and_leaf_views() {
-    let core = core_with(vec![model("Leaf", "Service", vec![field(1, "color", xos_model_client::Kind::Text)])]).await;
+    let core =
+        core_with(vec![model("Leaf", "Service", vec![field(1, "color", xos_model_client::Kind::Text)])])
+            .await;
     let leaf = create(&core, "Leaf", &[("name", "x".into()), ("color", "red".into())]).await.unwrap();
     let id = leaf.id();
     set(&core, "Service", id, &[("description", "by base".into())], Caller::Client).await.unwrap();
@@ -97,7 +100,8 @@ async fn service_named(core: &EmbeddedCore, name: &str) -> ObjectId {
 #[tokio::test]
 async fn feedback_fields_may_be_set_at_creation() {
     let core = memory();
-    let record = create(&core, "Service", &[("name", "x".into()), ("backend_status", "mine".into())]).await.unwrap();
+    let record =
+        create(&core, "Service", &[("name", "x".into()), ("backend_status", "mine".into())]).await.unwrap();
     assert_eq!(text(&record, "backend_status"), "mine");
 }
 
@@ -157,7 +161,9 @@ async fn an_important_change_by_a_step_moves_changed_by_step() {
     let core = ticking();
     let id = service(&core).await;
     enact(&core, id).await;
-    set(&core, "Service", id, &[("backend_status", "busy".into()), ("enacted", Value::Null)], Caller::Step).await.unwrap();
+    set(&core, "Service", id, &[("backend_status", "busy".into()), ("enacted", Value::Null)], Caller::Step)
+        .await
+        .unwrap();
     assert!(time(&stored(&core, id).await, "changed_by_step").is_none());
     enact(&core, id).await;
     let updated = stored(&core, id).await.get("updated").unwrap().clone();
@@ -204,13 +210,20 @@ async fn a_synchronizer_save_without_a_change_leaves_no_revision() {
 async fn a_client_may_not_change_feedback_fields() {
     let core = memory();
     let id = service(&core).await;
-    for (field, value) in [("backend_status", Value::from("OK")), ("backend_code", 1.into()), ("policy_code", 1.into()), ("backend_handle", "x".into())] {
+    for (field, value) in [
+        ("backend_status", Value::from("OK")),
+        ("backend_code", 1.into()),
+        ("policy_code", 1.into()),
+        ("backend_handle", "x".into()),
+    ] {
         let error = set(&core, "Service", id, &[(field, value)], Caller::Client).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Denied { .. }), "{error}");
         assert!(error.to_string().contains(field), "{error}");
     }
     // Sent back unchanged, as a client of the wire does, they are no change.
-    set(&core, "Service", id, &[("backend_status", "Provisioning in progress".into())], Caller::Client).await.unwrap();
+    set(&core, "Service", id, &[("backend_status", "Provisioning in progress".into())], Caller::Client)
+        .await
+        .unwrap();
     // Bookkeeping fields are not guarded.
     set(&core, "Service", id, &[("no_sync", true.into())], Caller::Client).await.unwrap();
 }
@@ -258,7 +271,8 @@ async fn enacted_equal_to_updated_is_not_dirty_bit_for_bit() {
 #[tokio::test]
 async fn a_change_is_noticed_when_the_clock_stands_still() {
     let clock = || Timestamp::from_seconds(1_700_000_000.0);
-    let core = EmbeddedCore::in_memory_with(Options { clock: Arc::new(clock), ..Options::default() }).unwrap();
+    let core =
+        EmbeddedCore::in_memory_with(Options { clock: Arc::new(clock), ..Options::default() }).unwrap();
     let id = service(&core).await;
     enact(&core, id).await;
     set(&core, "Service", id, &[("description", "new".into())], Caller::Client).await.unwrap();
@@ -272,7 +286,13 @@ async fn each_write_of_a_call_has_its_own_answer() {
     let writes = vec![
         a_create(&core, "Service", &[("name", "one".into())]),
         a_create(&core, "Service", &[("name", "hello".into())]),
-        a_set(&core, "Service", id, &[("description", "d".into()), ("kind", "nonsense".into())], Caller::Client),
+        a_set(
+            &core,
+            "Service",
+            id,
+            &[("description", "d".into()), ("kind", "nonsense".into())],
+            Caller::Client,
+        ),
         a_create(&core, "Service", &[("name", "two".into())]),
         a_delete(&core, "Service", ObjectId::new(999)),
     ];

@@ -16,7 +16,11 @@ async fn refused(core: &EmbeddedCore, fields: &[(&str, Value)], about: &str) -> 
 
 #[tokio::test]
 async fn a_required_text_must_not_be_blank() {
-    let core = with(vec![required(field(1, "a", Kind::Text)), required(with_default(field(2, "b", Kind::Text), DefaultValue::Text("x".into())))]).await;
+    let core = with(vec![
+        required(field(1, "a", Kind::Text)),
+        required(with_default(field(2, "b", Kind::Text), DefaultValue::Text("x".into()))),
+    ])
+    .await;
     assert!(refused(&core, &[], "a").await.contains("must not be blank"));
     assert!(refused(&core, &[("a", "".into())], "a").await.contains("must not be blank"));
     assert!(refused(&core, &[("a", "1".into()), ("b", "".into())], "b").await.contains("must not be blank"));
@@ -34,7 +38,12 @@ async fn an_optional_text_may_be_empty_or_absent() {
 
 #[tokio::test]
 async fn a_required_value_must_be_there() {
-    let core = with(vec![required(field(1, "n", Kind::Int32)), required(link(2, "s", "Service")), required(field(3, "t", Kind::Date))]).await;
+    let core = with(vec![
+        required(field(1, "n", Kind::Int32)),
+        required(link(2, "s", "Service")),
+        required(field(3, "t", Kind::Date)),
+    ])
+    .await;
     let error = create(&core, "Thing", &[]).await.unwrap_err();
     let fields: Vec<_> = faults(&error).into_iter().map(|fault| fault.field.unwrap()).collect();
     assert_eq!(fields, ["n", "s", "t"]);
@@ -67,7 +76,11 @@ async fn a_text_with_choices_is_one_of_them() {
 
 #[tokio::test]
 async fn a_stripped_text_is_trimmed() {
-    let core = with(vec![required(FieldDef { max_length: Some(3), ..field(1, "a", Kind::Stripped) }), field(2, "b", Kind::Text)]).await;
+    let core = with(vec![
+        required(FieldDef { max_length: Some(3), ..field(1, "a", Kind::Stripped) }),
+        field(2, "b", Kind::Text),
+    ])
+    .await;
     let record = create(&core, "Thing", &[("a", "  abc\n".into()), ("b", " x ".into())]).await.unwrap();
     assert_eq!((text(&record, "a"), text(&record, "b")), ("abc".to_owned(), " x ".to_owned()));
     assert!(refused(&core, &[("a", "   ".into())], "a").await.contains("must not be blank"));
@@ -105,7 +118,15 @@ async fn an_integer_fits_into_32_bits() {
 
 #[tokio::test]
 async fn a_value_of_another_kind_is_refused() {
-    let core = with(vec![field(1, "i", Kind::Int32), field(2, "t", Kind::Text), field(3, "f", Kind::Float), field(4, "d", Kind::Date), field(5, "b", Kind::Bool), link(6, "s", "Service")]).await;
+    let core = with(vec![
+        field(1, "i", Kind::Int32),
+        field(2, "t", Kind::Text),
+        field(3, "f", Kind::Float),
+        field(4, "d", Kind::Date),
+        field(5, "b", Kind::Bool),
+        link(6, "s", "Service"),
+    ])
+    .await;
     for (name, value) in [
         ("i", Value::from("1")),
         ("t", Value::Int(1)),
@@ -143,7 +164,9 @@ async fn only_what_changes_is_validated() {
     let core = with(vec![field(1, "a", Kind::Text), field(2, "b", Kind::Text)]).await;
     let id = create(&core, "Thing", &[("a", "long text".into())]).await.unwrap().id();
     // Now `a` has to be an address; what is there stays until it is touched.
-    load(&core, vec![model("Thing", "XOSBase", vec![field(1, "a", Kind::Ip), field(2, "b", Kind::Text)])]).await.unwrap();
+    load(&core, vec![model("Thing", "XOSBase", vec![field(1, "a", Kind::Ip), field(2, "b", Kind::Text)])])
+        .await
+        .unwrap();
     set(&core, "Thing", id, &[("b", "x".into())], Caller::Client).await.unwrap();
     set(&core, "Thing", id, &[("a", "long text".into())], Caller::Client).await.unwrap();
     let error = set(&core, "Thing", id, &[("a", "other text".into())], Caller::Client).await.unwrap_err();
@@ -174,7 +197,9 @@ async fn a_unique_value_may_stay_when_the_object_is_saved_again() {
     let core = memory();
     let one = create_named(&core, "one").await.unwrap().id();
     create_named(&core, "two").await.unwrap();
-    set(&core, "Service", one, &[("name", "one".into()), ("description", "d".into())], Caller::Client).await.unwrap();
+    set(&core, "Service", one, &[("name", "one".into()), ("description", "d".into())], Caller::Client)
+        .await
+        .unwrap();
     set(&core, "Service", one, &[("name", " one ".into())], Caller::Client).await.unwrap();
     let error = set(&core, "Service", one, &[("name", "two".into())], Caller::Client).await.unwrap_err();
     fault_of(&error, "name");
