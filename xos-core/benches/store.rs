@@ -127,6 +127,22 @@ async fn all(core: &EmbeddedCore, place: &str, json: bool) {
         report(json, name, place, 1000, samples);
     }
     latency(core, place, json, ids[0], place_of("name")).await;
+
+    // All were claimed: the service takes them along, and each is purged when its step lets it go.
+    let start = Instant::now();
+    client.delete(&service).await.unwrap();
+    report(
+        json,
+        "delete by cascade",
+        place,
+        OBJECTS,
+        vec![start.elapsed().as_secs_f64() * 1e6 / OBJECTS as f64],
+    );
+    let let_go = |_: usize| vec![(place_of("backend_need_reap"), Value::Bool(true))];
+    sets(core, "let go and purge", place, json, &ids, &let_go, &write).await;
+    while !client.objects::<Service>().deleted().all().await.unwrap().is_empty() {
+        tokio::task::yield_now().await;
+    }
 }
 
 async fn sets(
