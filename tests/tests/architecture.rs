@@ -28,10 +28,21 @@ fn the_engine_knows_neither_runtime_nor_clock_nor_core() {
     let mut files = vec![workspace().join("xos-sync/src/engine.rs")];
     files.extend(std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
     // The simulation is a test: it may use threads.
-    let is_code = |file: &&std::path::PathBuf| file.extension().is_some_and(|it| it == "rs") && !file.ends_with("simulation.rs");
+    let is_code = |file: &&std::path::PathBuf| {
+        file.extension().is_some_and(|it| it == "rs") && !file.ends_with("simulation.rs")
+    };
     for file in files.iter().filter(is_code) {
         let text = std::fs::read_to_string(file).unwrap();
-        for word in ["tokio", "Instant", "SystemTime", "rand::", "std::fs", "std::net", "std::thread", "xos_model_client"] {
+        for word in [
+            "tokio",
+            "Instant",
+            "SystemTime",
+            "rand::",
+            "std::fs",
+            "std::net",
+            "std::thread",
+            "xos_model_client",
+        ] {
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
             let found = code.filter(|line| line.contains(word)).count();
             assert_eq!(found, 0, "{} uses {word}", file.display());

@@ -17,8 +17,12 @@ const SOURCES: [&str; 6] = [
 ];
 
 /// The commands of the guides. The first three are run by `.ci/run` and by tests of the example.
-const COMMANDS: [&str; 4] =
-    ["cargo run -p hello_world", "cargo test --workspace", "cargo run -p hello_world -- --show", "cargo doc --open"];
+const COMMANDS: [&str; 4] = [
+    "cargo run -p hello_world",
+    "cargo test --workspace",
+    "cargo run -p hello_world -- --show",
+    "cargo doc --open",
+];
 
 struct Block {
     language: String,
@@ -80,5 +84,7 @@ fn every_link_of_a_guide_leads_to_a_file() {
 #[test]
 fn the_changelog_has_an_entry_for_this_version() {
     let text = std::fs::read_to_string(workspace().join("CHANGELOG.md")).unwrap();
-    assert!(text.contains("## [Unreleased]") || text.contains(concat!("## [", env!("CARGO_PKG_VERSION"), "]")));
+    assert!(
+        text.contains("## [Unreleased]") || text.contains(concat!("## [", env!("CARGO_PKG_VERSION"), "]"))
+    );
 }

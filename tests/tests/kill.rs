@@ -7,8 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use xos_core::EmbeddedCore;
-use xos_sync_tests::workspace;
 use xos_model_client::{ModelAccessor, Page, Query, QueryKind, Record, Value};
+use xos_sync_tests::workspace;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_kill_target");
 
@@ -87,7 +87,7 @@ async fn nothing_acknowledged_is_lost_and_no_deletion_is_forgotten() {
     assert!(last.success(), "the last run ends when nothing is ready: {last}");
 
     let stories = stories(folder.path());
-    let core = EmbeddedCore::open_read_only(&folder.path().join("kill.db")).unwrap();
+    let core = EmbeddedCore::open_read_only(folder.path().join("kill.db")).unwrap();
     let live = records(&core, QueryKind::Live).await;
     assert!(records(&core, QueryKind::DeletedObjects).await.is_empty(), "all that was deleted is purged");
     let mut alive = BTreeSet::new();
@@ -99,7 +99,11 @@ async fn nothing_acknowledged_is_lost_and_no_deletion_is_forgotten() {
         assert_eq!(record.get("backend_status").and_then(Value::as_text), Some("OK"), "object {id}");
         let value = record.get("value").and_then(Value::as_int).unwrap();
         if let Some(story) = stories.get(&id) {
-            assert!(value >= story.value, "object {id} lost an acknowledged change: {value} < {}", story.value);
+            assert!(
+                value >= story.value,
+                "object {id} lost an acknowledged change: {value} < {}",
+                story.value
+            );
             assert!(!story.delete_acknowledged, "object {id} lives though its deletion was acknowledged");
         }
     }

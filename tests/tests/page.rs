@@ -7,8 +7,13 @@ include!("../../xos-sync/examples/page.rs");
 #[xos_sync::test]
 async fn arya_is_greeted() -> Result<(), Box<dyn std::error::Error>> {
     let core = MockAccessor::new();
-    core.create(HelloWorldService { service: Service { name: "HelloWorld".into(), ..Default::default() }, hello_from: "Jon Snow".into() }).await?;
-    let mut arya = core.create(HelloWorldServiceInstance { hello_to: "Arya".into(), ..Default::default() }).await?;
+    core.create(HelloWorldService {
+        service: Service { name: "HelloWorld".into(), ..Default::default() },
+        hello_from: "Jon Snow".into(),
+    })
+    .await?;
+    let mut arya =
+        core.create(HelloWorldServiceInstance { hello_to: "Arya".into(), ..Default::default() }).await?;
     SyncGreeting.sync_record(&core.context(), &mut arya).await.unwrap();
     Ok(())
 }

@@ -141,10 +141,7 @@ fn hello() -> String {
 async fn the_recipe_of_the_tutorial_is_applied() {
     let world = World::new().await;
     let report = world.apply(&hello()).await;
-    assert_eq!(
-        report.created_models_line(),
-        "Created models: ['constraints', 'service', 'instance']"
-    );
+    assert_eq!(report.created_models_line(), "Created models: ['constraints', 'service', 'instance']");
     let instance = world.client.objects::<HelloWorldServiceInstance>().one().await.unwrap();
     let service = world.client.objects::<HelloWorldService>().one().await.unwrap();
     assert_eq!((instance.hello_to.as_str(), instance.owner.id()), ("Arya", service.id));
@@ -231,10 +228,7 @@ async fn delete_removes_what_the_recipe_made() {
     );
     world.apply(&nodes).await;
     let report = World::recipe(&nodes).delete(&*world.core, &world.memory).await.unwrap();
-    assert_eq!(
-        report.deleted_models_line(),
-        "Deleted models: ['instance', 'service', 'constraints']"
-    );
+    assert_eq!(report.deleted_models_line(), "Deleted models: ['instance', 'service', 'constraints']");
     assert_eq!(world.client.objects::<Site>().count().await.unwrap(), 1);
 }
 

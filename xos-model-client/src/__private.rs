@@ -43,24 +43,29 @@ pub fn display<M: Model>(object: &M, f: &mut fmt::Formatter<'_>) -> fmt::Result 
 pub fn shape_of<M: Model>() -> Arc<Shape> {
     let mut chain = vec![M::def()];
     while let Some(base) = chain.last().and_then(|def| def.base.clone()) {
-        let next = chain.last().and_then(|def| def.needs.iter().map(|need| need()).find(|need| need.name == base));
+        let next =
+            chain.last().and_then(|def| def.needs.iter().map(|need| need()).find(|need| need.name == base));
         match next {
             Some(next) => chain.push(next),
             None => break,
         }
     }
     let fields = chain.iter().rev().flat_map(|def| def.fields.iter());
-    Arc::new(Shape::new(M::MODEL_NAME, fields.map(|field| ShapeField { name: field.name.clone(), kind: field.kind })))
+    Arc::new(Shape::new(
+        M::MODEL_NAME,
+        fields.map(|field| ShapeField { name: field.name.clone(), kind: field.kind }),
+    ))
 }
 
 pub(crate) fn from_record<M: Model>(record: Record) -> Result<M> {
-    let mut object = M::read_values(&mut RecordReader::new(record.values())).map_err(|fault| ErrorKind::Convert {
-        model: M::MODEL_NAME.into(),
-        id: record.id(),
-        field: M::shape().fields().get(fault.at).map(|field| field.name.to_string()).unwrap_or_default(),
-        expected: fault.expected.into_owned(),
-        found: fault.found,
-    })?;
+    let mut object =
+        M::read_values(&mut RecordReader::new(record.values())).map_err(|fault| ErrorKind::Convert {
+            model: M::MODEL_NAME.into(),
+            id: record.id(),
+            field: M::shape().fields().get(fault.at).map(|field| field.name.to_string()).unwrap_or_default(),
+            expected: fault.expected.into_owned(),
+            found: fault.found,
+        })?;
     *object.origin_mut() = Origin::loaded(record);
     Ok(object)
 }

@@ -270,7 +270,11 @@ fn fields_to_set<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
             continue;
         }
         if KEPT_BY_CORE.contains(&field.name.as_ref()) {
-            return Err(not_sendable(object, &field.name, "is kept by the core and may be read, not changed"));
+            return Err(not_sendable(
+                object,
+                &field.name,
+                "is kept by the core and may be read, not changed",
+            ));
         }
         if value.is_null() && field.link.is_none() {
             return Err(not_sendable(object, &field.name, NONE_CANNOT_BE_SENT));
@@ -310,4 +314,3 @@ fn not_sendable<M: Model>(object: &M, field: &str, reason: &'static str) -> Erro
     let model = M::MODEL_NAME.into();
     ErrorKind::NotSendable { model, id: object.id(), field: field.to_owned(), reason }.into()
 }
-

@@ -329,7 +329,8 @@ mod tests {
 
     #[test]
     fn an_invalid_object_names_every_fault() {
-        let faults = vec![FieldFault::of("name", "this field cannot be blank"), FieldFault::whole("no owner")];
+        let faults =
+            vec![FieldFault::of("name", "this field cannot be blank"), FieldFault::whole("no owner")];
         let error = Error::invalid("Slice", ObjectId::new(7), faults);
         assert_eq!(error.to_string(), "Slice 7 is not valid: name: this field cannot be blank; no owner");
         assert_eq!(std::mem::size_of::<Result<()>>(), std::mem::size_of::<usize>());

@@ -215,11 +215,14 @@ scalar!(f32, Float, f32, 0.0, |this| Value::Float(*this), |value| match value {
     Value::Int(int) => Some(*int as f32),
     _ => None,
 });
-scalar!(Timestamp, Date, Timestamp, Timestamp::UNSET, |this| if this.is_set() {
-    Value::Time(*this)
-} else {
-    Value::Null
-}, |value| or_empty(value, Timestamp::UNSET, value.as_time()));
+scalar!(
+    Timestamp,
+    Date,
+    Timestamp,
+    Timestamp::UNSET,
+    |this| if this.is_set() { Value::Time(*this) } else { Value::Null },
+    |value| or_empty(value, Timestamp::UNSET, value.as_time())
+);
 
 #[diagnostic::do_not_recommend]
 impl FieldType for ObjectId {

@@ -28,14 +28,18 @@ mod value;
 pub mod __private;
 
 pub use accessor::{
-    Abilities, Caller, Change, Cleanup, Cursor, Feed, FieldPos, Found, Guard, LoadModels, LoadState, ModelAccessor,
-    ModelsStatus, Onboard, Onboarded, Op, Page, Target, Term, Touch, Version, Why, Write, Written,
+    Abilities, Caller, Change, Cleanup, Cursor, Feed, FieldPos, Found, Guard, LoadModels, LoadState,
+    ModelAccessor, ModelsStatus, Onboard, Onboarded, Op, Page, Target, Term, Touch, Version, Why, Write,
+    Written,
 };
 pub use client::{Changed, Deleted, ModelClient, changed_fields};
 pub use error::{Error, ErrorKind, FieldFault, Result, closest};
-pub use field::{Choice, LinkType, Optional, Condition, ConvertFault, Field, FieldType, RecordReader};
+pub use field::{Choice, Condition, ConvertFault, Field, FieldType, LinkType, Optional, RecordReader};
 pub use link::{LeadsTo, Link, Links};
-pub use model::{ValidatorDef, ChoiceDef, DefaultValue, FieldDef, FieldName, Kind, LinkDef, Model, ModelDef, ModelName, Names, Presence, IsA};
+pub use model::{
+    ChoiceDef, DefaultValue, FieldDef, FieldName, IsA, Kind, LinkDef, Model, ModelDef, ModelName, Names,
+    Presence, ValidatorDef,
+};
 pub use objects::Objects;
 pub use origin::Origin;
 pub use query::{Cond, Operator, Query, QueryKind};

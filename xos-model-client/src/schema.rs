@@ -216,7 +216,9 @@ impl Schema {
     /// # Errors
     ///
     /// As [`new`](Schema::new).
-    pub fn with_gaps<'a>(models: impl IntoIterator<Item = Option<&'a ModelDef>>) -> Result<Self, SchemaFault> {
+    pub fn with_gaps<'a>(
+        models: impl IntoIterator<Item = Option<&'a ModelDef>>,
+    ) -> Result<Self, SchemaFault> {
         let gap = gap();
         let defs: Vec<&ModelDef> = models.into_iter().map(|def| def.unwrap_or(&gap)).collect();
         let mut by_name = HashMap::new();
@@ -304,12 +306,21 @@ impl Schema {
             for (mut link, number) in links {
                 link.wire_number = number.map_or(next, |number| number + 100 * above as u16);
                 next += u16::from(number.is_none());
-                if let Some(twin) = numbered.iter().find(|twin| twin.name == link.name || twin.wire_number == link.wire_number) {
+                if let Some(twin) = numbered
+                    .iter()
+                    .find(|twin| twin.name == link.name || twin.wire_number == link.wire_number)
+                {
                     let from = |id: ModelId| self.by_id(id).map_or("?", |model| model.name().as_ref());
                     let problem = format!(
                         "the ways back \"{}\" (number {}, from {}.{}) and \"{}\" (number {}, from {}.{}) clash; give one another name or number",
-                        twin.name, twin.wire_number, from(twin.from), twin.field,
-                        link.name, link.wire_number, from(link.from), link.field
+                        twin.name,
+                        twin.wire_number,
+                        from(twin.from),
+                        twin.field,
+                        link.name,
+                        link.wire_number,
+                        from(link.from),
+                        link.field
                     );
                     return Err(fault(&model.def, None, problem));
                 }
@@ -371,7 +382,11 @@ fn resolve(
     if let Some(owner) = &def.owner_class
         && !by_name.contains_key(owner)
     {
-        return Err(fault(def, None, format!("its owner class {owner} is not among the models; load it too")));
+        return Err(fault(
+            def,
+            None,
+            format!("its owner class {owner} is not among the models; load it too"),
+        ));
     }
     let mut fields: Vec<FieldInfo> = Vec::new();
     let mut with_fields = 0;
@@ -381,7 +396,8 @@ fn resolve(
         with_fields += u16::from(level.fields.iter().any(|field| !field.is_id()));
     }
     let root = chain.iter().copied().find(|id| !defs[id.0 as usize].is_abstract);
-    let shape_fields = fields.iter().map(|field| ShapeField { name: field.def.name.clone(), kind: field.def.kind });
+    let shape_fields =
+        fields.iter().map(|field| ShapeField { name: field.def.name.clone(), kind: field.def.kind });
     let shape = Arc::new(Shape::new(def.name.clone(), shape_fields));
     let id = by_name.get(&def.name).copied().unwrap_or(ModelId(0));
     let plural = def.plural.as_ref().map_or_else(|| format!("{}s", def.name), ToString::to_string);
@@ -453,7 +469,11 @@ fn add_fields(
         let target = match &field.link {
             None => None,
             Some(link) => Some(*by_name.get(&link.target).ok_or_else(|| {
-                fault(def, Some(field), format!("links to {}, which is not among the models; load it too", link.target))
+                fault(
+                    def,
+                    Some(field),
+                    format!("links to {}, which is not among the models; load it too", link.target),
+                )
             })?),
         };
         let wire_number = if field.is_id() { 1 } else { field.number + 100 * with_fields };
@@ -477,7 +497,11 @@ fn check_field(def: &ModelDef, level: &ModelDef, field: &FieldDef) -> Result<(),
     let others = field.unique_with.iter().chain(&field.tosca_key_one_of);
     for other in others {
         if !level.fields.iter().any(|field| field.name == *other) {
-            return Err(fault(def, Some(field), format!("names the field \"{other}\", which {} does not have", level.name)));
+            return Err(fault(
+                def,
+                Some(field),
+                format!("names the field \"{other}\", which {} does not have", level.name),
+            ));
         }
     }
     Ok(())

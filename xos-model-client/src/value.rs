@@ -232,6 +232,8 @@ mod tests {
 
     #[test]
     fn times_one_microsecond_apart_are_in_order() {
-        assert!(Timestamp::from_micros(1_700_000_000_000_001) > Timestamp::from_micros(1_700_000_000_000_000));
+        assert!(
+            Timestamp::from_micros(1_700_000_000_000_001) > Timestamp::from_micros(1_700_000_000_000_000)
+        );
     }
 }

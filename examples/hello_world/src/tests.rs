@@ -30,7 +30,10 @@ async fn tyrion_is_greeted_later() -> Outcome {
     core.create(service()).await?;
     let mut tyrion = core.create(greeting("Tyrion Lannister")).await?;
     let error = SyncHelloWorldServiceInstance.sync_record(&core.context(), &mut tyrion).await.unwrap_err();
-    assert_eq!((error.to_string().as_str(), error.kind()), ("Maybe later", &xos_sync::StepErrorKind::Deferred));
+    assert_eq!(
+        (error.to_string().as_str(), error.kind()),
+        ("Maybe later", &xos_sync::StepErrorKind::Deferred)
+    );
     Ok(())
 }
 

@@ -69,15 +69,17 @@ impl Tour {
         self.start();
 
         self.scene(1, "models loaded, recipe applied, both objects OK")?;
-        let first = self.wait_for("both objects are OK", |o| o.backend_code == 1 && o.backend_status == "OK").await?;
+        let first =
+            self.wait_for("both objects are OK", |o| o.backend_code == 1 && o.backend_status == "OK").await?;
         let service: HelloWorldService = self.client()?.leaf(&first.owner).await?;
         check(service.backend_status == "OK", "the service is OK")?;
         self.said("Jhon Snow is saying hello to Daenerys Targaryen")?;
 
         self.scene(2, "another name: greeted again")?;
         self.write(Some("Arya Stark"))?;
-        let second =
-            self.wait_for("Arya is OK", |o| o.hello_to == "Arya Stark" && o.enacted >= Some(o.updated)).await?;
+        let second = self
+            .wait_for("Arya is OK", |o| o.hello_to == "Arya Stark" && o.enacted >= Some(o.updated))
+            .await?;
         check(second.enacted > first.enacted, "a newer version was synchronized")?;
         self.said("Jhon Snow is saying hello to Arya Stark")?;
 
@@ -97,7 +99,8 @@ impl Tour {
 
         self.scene(5, "repaired: OK, and its history is cleared")?;
         self.write(Some("Sansa Stark"))?;
-        let repaired = self.wait_for("OK, code 1", |o| o.backend_status == "OK" && o.backend_code == 1).await?;
+        let repaired =
+            self.wait_for("OK, code 1", |o| o.backend_status == "OK" && o.backend_code == 1).await?;
         check(failures(&repaired) == 0, "no failure is remembered")?;
 
         self.scene(6, "the node leaves the recipe: delete_record runs, the object is purged")?;

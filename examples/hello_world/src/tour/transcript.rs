@@ -18,7 +18,11 @@ impl Transcript {
     /// Starts to record.
     pub(super) fn start() -> Result<Self> {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let layer = xos_sync::logging::layer_to(LogFormat::Text(Color::Never), LogLevel::Debug, Recorder(lines.clone()));
+        let layer = xos_sync::logging::layer_to(
+            LogFormat::Text(Color::Never),
+            LogLevel::Debug,
+            Recorder(lines.clone()),
+        );
         tracing_subscriber::registry().with(layer).try_init().map_err(Error::other)?;
         Ok(Transcript { lines, mark: 0 })
     }

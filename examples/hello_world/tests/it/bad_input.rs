@@ -31,8 +31,16 @@ fn cases() -> Vec<Case> {
         "        hello_to: Daenerys Targaryen\n      requirements:\n        - owner: {node: nobody}\n",
     );
     vec![
-        config("unknown config key", "name: hello\nengine:\n  concurency: 3\n", &["config.yaml:3", "concurency", "concurrency"]),
-        config("wrong type", "name: hello\nengine:\n  concurrency: many\n", &["config.yaml:3", "concurrency"]),
+        config(
+            "unknown config key",
+            "name: hello\nengine:\n  concurency: 3\n",
+            &["config.yaml:3", "concurency", "concurrency"],
+        ),
+        config(
+            "wrong type",
+            "name: hello\nengine:\n  concurrency: many\n",
+            &["config.yaml:3", "concurrency"],
+        ),
         config("duration without a unit", "engine:\n  first_retry: 5\n", &["config.yaml:2", "first_retry"]),
         config("unknown kind of core", "accessor:\n  kind: embeded\n", &["config.yaml:2", "embeded"]),
         config(
@@ -40,11 +48,19 @@ fn cases() -> Vec<Case> {
             "accessor:\n  endpoint: xos-core:50051\n",
             &["cannot reach a remote core yet; use accessor.kind: embedded"],
         ),
-        recipe("unknown type", RECIPE.replace("nodes.HelloWorldService\n", "nodes.HeloWorldService\n"), &["HeloWorldService", "HelloWorldService"]),
+        recipe(
+            "unknown type",
+            RECIPE.replace("nodes.HelloWorldService\n", "nodes.HeloWorldService\n"),
+            &["HeloWorldService", "HelloWorldService"],
+        ),
         recipe("unknown property", RECIPE.replace("hello_to:", "helo_to:"), &["helo_to", "hello_to"]),
         recipe("missing requirement", missing, &["nobody"]),
         recipe("cycle", cycle, &["serviceinstance", "second"]),
-        recipe("bad YAML", RECIPE.replace("      properties:\n        name: HelloWorld\n", "      properties: {name: [\n"), &["recipe.yaml:"]),
+        recipe(
+            "bad YAML",
+            RECIPE.replace("      properties:\n        name: HelloWorld\n", "      properties: {name: [\n"),
+            &["recipe.yaml:"],
+        ),
         recipe("empty", String::new(), &["empty"]),
     ]
 }
@@ -118,7 +134,9 @@ fn a_read_only_database_is_named() {
     permissions.set_readonly(true);
     std::fs::set_permissions(&database, permissions).unwrap();
     if is_writable(&database) {
-        xos_sync_tests::skipped("a read-only database: this user may write it all the same (run without CAP_DAC_OVERRIDE)");
+        xos_sync_tests::skipped(
+            "a read-only database: this user may write it all the same (run without CAP_DAC_OVERRIDE)",
+        );
         return;
     }
     let run = stage.run(&["--once"]);

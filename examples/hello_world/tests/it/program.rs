@@ -24,7 +24,11 @@ fn once_synchronizes_everything_and_ends() {
     let stage = Stage::new();
     let run = stage.run(&["--once"]);
     assert!(run.status.success(), "{}", text(&run.stderr));
-    assert!(text(&run.stderr).contains("Jhon Snow is saying hello to Daenerys Targaryen"), "{}", text(&run.stderr));
+    assert!(
+        text(&run.stderr).contains("Jhon Snow is saying hello to Daenerys Targaryen"),
+        "{}",
+        text(&run.stderr)
+    );
     let table = stage.show();
     for part in ["HelloWorldService ", "HelloWorldServiceInstance", "HelloWorld Service Instance", "OK"] {
         assert!(table.contains(part), "{table}");
@@ -90,7 +94,11 @@ fn a_node_that_left_while_the_program_was_down_is_deleted() {
     stage.write("recipe.yaml", &without_greeting());
     let run = stage.run(&["--once"]);
     assert!(run.status.success(), "{}", text(&run.stderr));
-    assert!(text(&run.stderr).contains("HelloWorldServiceInstance has been deleted!"), "{}", text(&run.stderr));
+    assert!(
+        text(&run.stderr).contains("HelloWorldServiceInstance has been deleted!"),
+        "{}",
+        text(&run.stderr)
+    );
     assert!(!stage.show().contains("HelloWorldServiceInstance"));
 }
 
@@ -99,7 +107,8 @@ fn a_node_that_must_exist_is_never_deleted() {
     let stage = Stage::new();
     assert!(stage.run(&["--once"]).status.success());
     // A second recipe takes the service as somebody else's.
-    let other = RECIPE.replace("hello_from: Jhon Snow", "must-exist: true").replace("Service Instance", "Other");
+    let other =
+        RECIPE.replace("hello_from: Jhon Snow", "must-exist: true").replace("Service Instance", "Other");
     let run = |recipe: &str| {
         stage.write("other.yaml", recipe);
         stage.command_with("other.yaml", &["--once"]).output().unwrap()
