@@ -3,6 +3,7 @@
 //! `cargo bench -p xos-sync --bench engine -- --json` prints one JSON object a line. What is not covered: a database
 //! (see the bench `end_to_end`), a network, steps that wait. `--quick` leaves out the minute of idling and the largest
 //! size.
+#![allow(clippy::expect_used, unreachable_pub, reason = "a bench that cannot run has failed")]
 
 #[path = "support/instant.rs"]
 mod instant;
@@ -111,10 +112,10 @@ fn latency(report: &Report) {
     let started = Arc::new(Mutex::new(Vec::new()));
     let step = Nothing { started: Some(started.clone()) };
     runtime().block_on(async move {
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (stop, told) = tokio::sync::oneshot::channel::<()>();
         let service = Synchronizer::new("bench").sync_step(step);
         let stop_when = async move {
-            let _ = stopped.await;
+            let _ = told.await;
         };
         let run = tokio::spawn(run_on(accessor.clone(), Config::in_memory(), service, stop_when));
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -144,10 +145,10 @@ fn latency(report: &Report) {
 fn idle(report: &Report) {
     let accessor = Instant::new(100_000, false);
     runtime().block_on(async move {
-        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let (stop, told) = tokio::sync::oneshot::channel::<()>();
         let service = Synchronizer::new("bench").sync_step(Nothing::default());
         let stop_when = async move {
-            let _ = stopped.await;
+            let _ = told.await;
         };
         let run = tokio::spawn(run_on(accessor, Config::in_memory(), service, stop_when));
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -6,6 +6,7 @@ use std::time::Duration;
 pub struct Report {
     json: bool,
     /// Leave out what takes long.
+    #[allow(dead_code, reason = "not every bench takes long")]
     pub quick: bool,
     only: Option<String>,
 }
@@ -21,13 +22,17 @@ impl Report {
                 "--quick" => report.quick = true,
                 "--only" => report.only = args.next(),
                 "--bench" => {}
-                _ => panic!("unknown argument {arg}; expected --json, --quick or --only NAME"),
+                _ => {
+                    eprintln!("unknown argument {arg}; expected --json, --quick or --only NAME");
+                    std::process::exit(2);
+                }
             }
         }
         report
     }
 
     /// Whether this bench is asked for.
+    #[allow(dead_code, reason = "not every program has several benches")]
     pub fn wants(&self, bench: &str) -> bool {
         self.only.as_deref().is_none_or(|only| only == bench)
     }
