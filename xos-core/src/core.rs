@@ -137,6 +137,10 @@ impl EmbeddedCore {
     /// Purges the soft-deleted objects that nobody has to look at any more, and tells how many. Needed with
     /// [`Reap::Manual`](crate::Reap::Manual) only.
     ///
+    /// # Cancellation
+    ///
+    /// Dropped before it is done, it may go on; each transaction of it is done or not, never by half.
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Store`] when it could not be stored.
@@ -164,7 +168,15 @@ impl EmbeddedCore {
         self.remember_all(namespace, vec![(key.to_owned(), value)]).await
     }
 
-    /// Remembers or forgets several things, all of them or none.
+    /// Remembers or forgets several things.
+    ///
+    /// # Guarantees
+    ///
+    /// All of them or none, in one transaction that is as durable as a write of an object.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropped before it is done, it may be done or not, never by half.
     ///
     /// # Errors
     ///
