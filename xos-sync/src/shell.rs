@@ -16,6 +16,7 @@ mod actions;
 mod cache;
 mod clock;
 mod core;
+mod crew;
 mod events;
 mod facts;
 mod hooks;
@@ -39,6 +40,7 @@ use tracing::Span;
 use xos_model_client::{ModelAccessor, ModelId};
 
 use self::clock::Clock;
+use self::crew::Crew;
 use self::inbox::{Batch, Inbox};
 use self::layout::Layout;
 use self::reads::{ReadDone, Reads};
@@ -110,6 +112,7 @@ pub(crate) struct Shell {
     actions: Vec<Action>,
     /// By the engine's slots.
     running: Vec<Option<Running>>,
+    crew: Crew,
     /// How many steps are at work.
     at_work: usize,
     /// How many steps were begun.
@@ -168,6 +171,7 @@ impl Shell {
             clock,
             actions: Vec::new(),
             running: Vec::new(),
+            crew: Crew::default(),
             at_work: 0,
             begun: 0,
             io: FuturesUnordered::new(),

@@ -27,6 +27,7 @@ impl Shell {
                 break;
             }
         }
+        self.crew.hand_out(&self.home);
         // The next time needs no new one.
         self.actions = actions;
     }

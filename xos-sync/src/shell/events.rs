@@ -18,7 +18,8 @@ impl Shell {
     /// A step has ended.
     pub(super) fn run_ended(&mut self, ended: Ended) {
         self.at_work -= 1;
-        let Ended { run, how } = ended;
+        let Ended { run, member, how } = ended;
+        self.crew.is_idle(member);
         let Some(running) = self.running(run) else { return };
         running.context = None;
         let (leaf, cancelled) = (running.leaf, running.cancelled);

@@ -8,7 +8,7 @@ use xos_model_client::{ModelAccessor, ModelId, ObjectId, Record};
 
 use super::layout::{Layout, Leaf};
 use super::status;
-use super::worker::{self, Ended, Job};
+use super::worker::{Ended, Job};
 use super::{Shell, facts};
 use crate::context::Context;
 use crate::engine::{Action, Cancel, Event, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why};
@@ -153,10 +153,10 @@ impl Shell {
         running.before = Some(record.clone());
         running.worked_on = facts::worked_on(leaf, &record);
         running.context = Some(context.clone());
-        let job = Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context };
+        let job = Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context, span };
         self.at_work += 1;
         self.begun += 1;
-        tokio::spawn(worker::work(home, job, span));
+        self.crew.add(&home, job);
     }
 
     /// Tells the engine that a run is over without a result of its step.

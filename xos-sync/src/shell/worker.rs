@@ -12,6 +12,7 @@ use futures_util::FutureExt as _;
 use tracing::{Instrument as _, Span, debug, info};
 use xos_model_client::{ModelId, ObjectId, Record};
 
+use super::crew::Member;
 use super::lines;
 use super::runs::Home;
 use crate::context::Context;
@@ -26,12 +27,14 @@ pub(super) struct Job {
     pub(super) id: ObjectId,
     pub(super) record: Record,
     pub(super) context: Context,
+    pub(super) span: Span,
 }
 
 /// How a run ended, with the text of its failure.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub(super) run: Run,
+    pub(super) member: Member,
     pub(super) how: How,
 }
 
@@ -55,11 +58,11 @@ pub(super) enum How {
 }
 
 /// Runs all handlers of an object and tells how that ended. Never panics.
-pub(super) async fn work(home: Arc<Home>, job: Job, span: Span) {
-    let run = job.run;
-    let how = caught(&home, job).instrument(span).await;
+pub(super) async fn work(home: &Home, member: Member, job: Job) {
+    let (run, span) = (job.run, job.span.clone());
+    let how = caught(home, job).instrument(span).await;
     // The channel has room for all that may run at once; when the shell is gone, nobody asks.
-    let _ = home.ended.send(Ended { run, how }).await;
+    let _ = home.ended.send(Ended { run, member, how }).await;
 }
 
 async fn caught(home: &Home, job: Job) -> How {
