@@ -75,7 +75,8 @@ async fn main() -> Result<()> {
         let driver = Driver {
             client: ModelClient::new(core.clone(), Caller::Client),
             acks: append(folder, "acks")?,
-            random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(client) | 1,
+            random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(client << 8) | 1,
+            number: client,
         };
         tokio::spawn(driver.drive());
     }
@@ -90,6 +91,8 @@ struct Driver {
     client: ModelClient,
     acks: File,
     random: u64,
+    /// Each object is changed by one client only, so that its number grows.
+    number: u64,
 }
 
 impl Driver {
@@ -121,6 +124,7 @@ impl Driver {
                     continue;
                 }
             }
+            things.retain(|thing| thing.id.get() as u64 % CLIENTS == self.number);
             for _ in 0..50 {
                 let at = self.next(things.len());
                 let Some(thing) = things.get_mut(at) else { break };
