@@ -15,9 +15,9 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_kill_target");
 /// How often the program is killed.
 const KILLS: u64 = 10;
 
-fn start(folder: &Path, seed: u64) -> Child {
+fn start(folder: &Path, seed: &str) -> Child {
     let mut command = Command::new(PROGRAM);
-    command.arg(folder.join("kill.db")).arg(folder).arg(seed.to_string());
+    command.arg(folder.join("kill.db")).arg(folder).arg(seed);
     command.current_dir(workspace()).stderr(Stdio::inherit()).spawn().unwrap()
 }
 
@@ -76,14 +76,15 @@ async fn records(core: &EmbeddedCore, kind: QueryKind) -> Vec<Record> {
 #[xos_sync::test]
 async fn nothing_acknowledged_is_lost_and_no_deletion_is_forgotten() {
     let folder = tempfile::tempdir().unwrap();
+    assert!(start(folder.path(), "fill").wait().unwrap().success());
     for kill in 1..=KILLS {
-        let mut program = start(folder.path(), kill);
+        let mut program = start(folder.path(), &kill.to_string());
         // A different point each time; what is checked does not depend on it.
         std::thread::sleep(Duration::from_millis(300 + kill * kill * 37 % 700));
         program.kill().unwrap();
         program.wait().unwrap();
     }
-    let last = start(folder.path(), 0).wait().unwrap();
+    let last = start(folder.path(), "drain").wait().unwrap();
     assert!(last.success(), "the last run ends when nothing is ready: {last}");
 
     let stories = stories(folder.path());

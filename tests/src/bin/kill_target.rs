@@ -1,7 +1,7 @@
 //! A synchronizer that is killed: 1,000 objects that change all the time, and two files that say what happened.
 //!
-//! `kill_target DATABASE FOLDER SEED` changes objects until it is killed; with `SEED` 0 it changes nothing and stops when
-//! nothing is ready. `FOLDER/steps` gets a line before each step has an effect, `FOLDER/acks` one before each deletion
+//! `kill_target DATABASE FOLDER SEED` changes objects until it is killed; with `fill` instead of a seed it creates them and
+//! stops, with `drain` it changes nothing and stops when nothing is ready. `FOLDER/steps` gets a line before each step has an effect, `FOLDER/acks` one before each deletion
 //! and one after each write was acknowledged. Both are written without a buffer, so that they survive `kill -9` as a real effect outside would.
 
 use std::fs::{File, OpenOptions};
@@ -62,14 +62,15 @@ async fn main() -> Result<()> {
     let [_, database, folder, seed] = args.as_slice() else {
         return Err(Error::other("expected: kill_target DATABASE FOLDER SEED"));
     };
-    let seed: u64 = seed.parse().map_err(Error::other)?;
     let core: Arc<dyn ModelAccessor> = Arc::new(EmbeddedCore::open(Path::new(database), Options::default())?);
     let service = Synchronizer::new("kill-target").sync_step(SyncThing { steps: append(folder, "steps")? });
     let mut config = Config::in_memory();
-    if seed == 0 {
+    if seed == "fill" || seed == "drain" {
         config.once = true;
-        return run_on(core, config, service, std::future::pending()).await;
+        run_on(core.clone(), config, service, std::future::pending()).await?;
+        return if seed == "fill" { fill(core, append(folder, "acks")?).await } else { Ok(()) };
     }
+    let seed: u64 = seed.parse().map_err(Error::other)?;
     let run = tokio::spawn(run_on(core.clone(), config, service, std::future::pending()));
     for client in 0..CLIENTS {
         let driver = Driver {
@@ -81,6 +82,16 @@ async fn main() -> Result<()> {
         tokio::spawn(driver.drive());
     }
     run.await.map_err(Error::other)?
+}
+
+async fn fill(core: Arc<dyn ModelAccessor>, acks: File) -> Result<()> {
+    let client = ModelClient::new(core, Caller::Client);
+    let driver = Driver { client, acks, random: 1, number: 0 };
+    for _ in 0..OBJECTS {
+        let thing = driver.client.create(Thing::default()).await?;
+        driver.note("create", thing.id, thing.value);
+    }
+    Ok(())
 }
 
 fn append(folder: &str, name: &str) -> Result<File> {
