@@ -22,7 +22,7 @@ impl Engine {
         let idle = fact.sync == Due::No && fact.policy == Due::No && !fact.doomed;
         let slot = match self.index.find(&self.entries, fact.key) {
             Some(slot) => slot,
-            None if idle && !self.reads.older_than(fact.read) => {
+            None if idle && fact.recheck.is_none() && !self.reads.older_than(fact.read) => {
                 if fact.why == Why::Change {
                     self.changed(fact.key);
                 }
@@ -79,6 +79,7 @@ impl Engine {
             self.relink(slot, fact.links, now, out);
         }
         self.restand(slot, was_active, did_block);
+        self.look_again(slot, fact);
         self.supersede(slot, was_doomed, out);
         if changed || fact.why == Why::Change {
             self.changed(fact.key);
@@ -172,6 +173,20 @@ impl Engine {
             stored: true,
             chain: NONE,
         });
+    }
+
+    /// Remembers when a clean object is to be looked at.
+    fn look_again(&mut self, slot: u32, fact: &Fact<'_>) {
+        let Some(when) = fact.recheck else { return };
+        if self.entries[slot].active() || self.entries[slot].busy() {
+            // Its run decides.
+            return;
+        }
+        let extra = self.extra(slot);
+        let recheck_at = &mut self.extras[extra].recheck_at;
+        if *recheck_at == Moment::NEVER {
+            *recheck_at = when;
+        }
     }
 
     /// Tells the step at work on this object that it changed, or is being deleted.

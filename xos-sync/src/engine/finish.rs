@@ -168,6 +168,11 @@ impl Engine {
                     // Its backoff counts all the same.
                     self.over(run, now, out);
                 } else {
+                    // A success may have been stored all the same, and taken back what showed a failure.
+                    let rest = self.rest_of(slot, lane);
+                    if rest != NONE {
+                        self.rests[rest].stored = false;
+                    }
                     self.failed(run, FailureKind::Failed, None, text, now, out);
                 }
             }

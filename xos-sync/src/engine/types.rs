@@ -218,6 +218,8 @@ pub struct Fact<'a> {
     pub links: &'a [ObjectKey],
     /// The backoff kept in its register, if the register names a version.
     pub retry: Option<Retry>,
+    /// Look at the clean object at this moment though nothing changed; what a step asked for itself counts more.
+    pub recheck: Option<Moment>,
     /// [`Why::Change`] from the feed, [`Why::Scan`] otherwise.
     pub why: Why,
 }
@@ -235,6 +237,7 @@ impl<'a> Fact<'a> {
             claimed: false,
             links: &[],
             retry: None,
+            recheck: None,
             why: Why::Scan,
         }
     }

@@ -5,7 +5,7 @@ use xos_model_client::{ObjectId, Record, Timestamp, Value};
 use super::clock::Clock;
 use super::layout::{Leaf, value};
 use super::status::{Register, last_message};
-use crate::engine::{Due, Fact, ModelId, ObjectKey, ReadId, Retry, TextHash, Version, Why};
+use crate::engine::{Due, Fact, ModelId, Moment, ObjectKey, ReadId, Retry, TextHash, Version, Why};
 
 /// The engine's number of a version: the bits of the double, in the order of the doubles.
 pub(crate) fn version_of(time: Timestamp) -> Version {
@@ -37,6 +37,7 @@ pub(crate) struct Status {
     pub(crate) doomed: bool,
     claimed: bool,
     retry: Option<Retry>,
+    recheck: Option<Moment>,
 }
 
 /// What a record says about its object. Nothing is due when no step takes it.
@@ -49,7 +50,7 @@ pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
     let version = updated.max(time(at.changed_by_policy));
     let enacted = time(at.enacted);
     let stale = enacted.is_none() || version > enacted;
-    let due = !deleted && !flag(at.no_sync) && !flag(at.lazy_blocked) && stale;
+    let due = stale && may_be_synced(leaf, record);
     let doomed = deleted && !flag(at.need_reap);
     let selected = (due || doomed) && selects(leaf, record);
     let version = version_of(version.unwrap_or_default());
@@ -60,7 +61,31 @@ pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
         doomed: doomed && selected,
         claimed: flag(at.need_delete),
         retry,
+        recheck: if stale || doomed { None } else { recheck_of(leaf, record, clock) },
     }
+}
+
+/// Whether nothing about the object itself keeps steps away from it.
+fn may_be_synced(leaf: &Leaf, record: &Record) -> bool {
+    let flag = |at| value(record, at).as_bool().unwrap_or(false);
+    !flag(leaf.at.deleted) && !flag(leaf.at.no_sync) && !flag(leaf.at.lazy_blocked)
+}
+
+/// Whether steps may look at the object though it is not dirty.
+pub(crate) fn may_be_looked_at(leaf: &Leaf, record: &Record) -> bool {
+    may_be_synced(leaf, record) && selects(leaf, record)
+}
+
+/// When a clean object is looked at, where a step has a `requested_interval`: that long after its last success.
+fn recheck_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Option<Moment> {
+    let interval = leaf.recheck?;
+    if !may_be_looked_at(leaf, record) {
+        return None;
+    }
+    let register = Register::read(value(record, leaf.at.register).as_text().unwrap_or_default());
+    let latest = clock.now() + interval;
+    let due = register.last_success.map(|time| clock.moment_of(time + interval.as_secs_f64()));
+    Some(due.map_or(latest, |due| due.min(latest)))
 }
 
 fn id(record: &Record, at: Option<usize>) -> ObjectId {
@@ -75,13 +100,6 @@ fn selects(leaf: &Leaf, record: &Record) -> bool {
     leaf.handlers.iter().any(|handler| {
         handler.step.takes_all() || handler.step.selects(handler.projection.of(record.clone()))
     })
-}
-
-/// Whether steps may look at the object though it is not dirty: it is live, and some step takes it.
-pub(crate) fn may_be_looked_at(leaf: &Leaf, record: &Record) -> bool {
-    let flag = |at| value(record, at).as_bool().unwrap_or(false);
-    let at = &leaf.at;
-    !flag(at.deleted) && !flag(at.no_sync) && !flag(at.lazy_blocked) && selects(leaf, record)
 }
 
 fn retry_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Option<Retry> {
@@ -120,6 +138,7 @@ impl Status {
             doomed: self.doomed,
             claimed: self.claimed,
             retry: self.retry,
+            recheck: self.recheck,
             why,
             links,
             ..Fact::clean(key_of(leaf.root, self.id), ModelId(leaf.id.0), read)

@@ -169,7 +169,10 @@ impl Shell {
             if self.layout.leaf(model).is_some() {
                 let read = self.new_read(&[crate::engine::ModelId(model.0)]);
                 self.reads.scanning = Some(Scan { read, outdated: false });
-                self.read_page(read, model, QueryKind::DirtyObjects, Page::first(PAGE));
+                // Clean objects are of interest where a step wants to look at them now and then.
+                let rechecks = self.layout.leaf(model).is_some_and(|leaf| leaf.recheck.is_some());
+                let kind = if rechecks { QueryKind::Live } else { QueryKind::DirtyObjects };
+                self.read_page(read, model, kind, Page::first(PAGE));
                 return;
             }
         }
@@ -295,7 +298,7 @@ impl Shell {
         match (answer.next, kind) {
             _ if outdated => self.scanned(read, Complete::Partial),
             (Some(page), kind) => self.read_page(read, leaf, kind, page),
-            (None, QueryKind::DirtyObjects) => {
+            (None, QueryKind::DirtyObjects | QueryKind::Live) => {
                 self.read_page(read, leaf, QueryKind::DeletedObjects, Page::first(PAGE));
             }
             (None, _) => self.scanned(read, Complete::Whole),

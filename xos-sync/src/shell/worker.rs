@@ -4,7 +4,6 @@ use std::any::Any;
 use std::future::{Future as _, poll_fn};
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
-use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 

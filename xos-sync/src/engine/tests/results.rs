@@ -190,6 +190,25 @@ fn a_recheck_without_effect_stores_nothing() {
 }
 
 #[test]
+fn a_clean_object_is_looked_at_when_a_fact_says_so_unless_its_step_asked_for_another_moment() {
+    let mut lab = Lab::new();
+    let start = lab.now;
+    let later = |id, ms| Fact { recheck: Some(Moment(start.0 + ms)), ..Fact::clean(key(id), ModelId(0), ReadId(0)) };
+    lab.tell(&[later(1, 30_000), Fact { recheck: Some(Moment(0)), ..dirty(2, 7, &[]) }]);
+    assert_eq!(lab.started(), [2]);
+    lab.finish(2, Outcome::Done { recheck: Some(Duration::from_secs(60)) });
+    lab.stored(2);
+    lab.tell(&[later(1, 90_000), later(2, 90_000)]);
+    assert_eq!(lab.explain(1), "Site 1: looked at again in 30 s");
+    assert_eq!(lab.explain(2), "Site 2: looked at again in 60 s");
+    lab.after(30_000);
+    assert_eq!(lab.start(), (Verb::SyncRecord, true, 1, Why::Recheck));
+    lab.finish(1, Outcome::DONE);
+    lab.tell(&[Fact::clean(key(2), ModelId(0), ReadId(0))]);
+    assert_eq!((lab.stores(), lab.engine.counts()), (vec![], Counts { resting: 1, ..Counts::default() }));
+}
+
+#[test]
 fn a_recheck_that_fails_is_stored_retried_and_its_success_clears_the_status() {
     let mut lab = Lab::new();
     lab.dirty(1, 7, &[]);
