@@ -50,6 +50,11 @@ impl Store {
 
     fn in_file(connection: Connection, name: &str, options: &Options, lock: Lock) -> Outcome<Self> {
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
+        // SQLite opens a file that it may not write for reading, and would tell at the first write only.
+        if connection.is_readonly(rusqlite::MAIN_DB)? {
+            let problem = "cannot be written: the file is read-only; make it writable, or give another database";
+            return Err(store_error(name, problem.to_owned(), None).into());
+        }
         let is_new = check_owner(&connection, name)?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
         let synchronous = match options.durability {
