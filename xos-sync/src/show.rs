@@ -1,11 +1,14 @@
 //! The table of objects: `--show`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
-use xos_model_client::{ModelAccessor, ModelDef, Page, Query, QueryKind, Record, Timestamp, Value};
+use xos_model_client::{
+    ModelAccessor, ModelDef, ModelInfo, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema, Timestamp, Value,
+};
 
 use crate::config::Config;
 use crate::error::{ErrorKind, Result};
@@ -54,13 +57,13 @@ pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn 
     crate::run::open_core(config, name)
 }
 
-/// The objects of these models as a table for people: model, id, name, status, code, next try.
+/// The objects of these models as a table for people: model, id, name, code, status, next try.
 ///
 /// # Errors
 ///
 /// A core that is away.
 pub async fn object_table(accessor: &dyn ModelAccessor, models: &[&'static ModelDef]) -> Result<String> {
-    let mut rows: BTreeMap<(String, i32), [String; 6]> = BTreeMap::new();
+    let mut rows: BTreeMap<ObjectKey, Row> = BTreeMap::new();
     let schema = accessor.schema();
     for model in models {
         let Some(model) = schema.model(&model.name).filter(|model| !model.def.is_abstract) else { continue };
@@ -70,8 +73,11 @@ pub async fn object_table(accessor: &dyn ModelAccessor, models: &[&'static Model
             while let Some(this) = page {
                 let found = accessor.find(&query, this).await?;
                 for record in &found.records {
-                    let row = row(record);
-                    rows.insert((row[0].clone(), record.id().get()), row);
+                    let row = Row::of(&schema, model, record);
+                    // A base and its leaf are one object; the leaf has all links.
+                    let entry = rows.entry(ObjectKey { root: model.root, id: record.id() });
+                    let links = row.links.clone();
+                    entry.or_insert(row).links.extend(links);
                 }
                 page = found.next;
             }
@@ -83,21 +89,63 @@ pub async fn object_table(accessor: &dyn ModelAccessor, models: &[&'static Model
     let mut table = Table::new();
     table.load_style(UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(["model", "id", "name", "code", "status", "next try"]);
-    table.add_rows(rows.into_values());
+    let mut cells: Vec<[String; 6]> = rows.values().map(|row| row.cells(&rows)).collect();
+    cells.sort_by(|one, other| one[0].cmp(&other[0]));
+    table.add_rows(cells);
     Ok(table.to_string())
 }
 
-fn row(record: &Record) -> [String; 6] {
-    let text = |name: &str| record.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
-    let flag = |name: &str| record.get(name).and_then(Value::as_bool).unwrap_or(false);
-    let code = record.get("backend_code").and_then(Value::as_int).unwrap_or(0);
-    let mut status = text("backend_status");
-    if flag("deleted") {
-        status.push_str(" (being deleted)");
-    } else if flag("no_sync") || flag("lazy_blocked") {
-        status.push_str(" (not to be synchronized)");
+/// One object, as the table shows it.
+struct Row {
+    model: String,
+    id: ObjectId,
+    name: String,
+    code: i64,
+    status: String,
+    note: &'static str,
+    next: String,
+    is_dirty: bool,
+    links: Vec<ObjectKey>,
+}
+
+impl Row {
+    fn of(schema: &Schema, model: &ModelInfo, record: &Record) -> Self {
+        let text = |name: &str| record.get(name).and_then(Value::as_text).unwrap_or_default().to_owned();
+        let flag = |name: &str| record.get(name).and_then(Value::as_bool).unwrap_or(false);
+        let time = |name: &str| record.get(name).and_then(Value::as_time);
+        let left_alone = flag("no_sync") || flag("lazy_blocked");
+        let note = match (flag("deleted"), left_alone) {
+            (true, _) => " (being deleted)",
+            (false, true) => " (not to be synchronized)",
+            (false, false) => "",
+        };
+        let next = register_next_run(&text("backend_register"));
+        let links = model.fields.iter().filter_map(|field| {
+            let id = record.get(&field.def.name)?.as_link()?;
+            Some(ObjectKey { root: schema.by_id(field.target?)?.root, id })
+        });
+        Row {
+            model: text("leaf_model_name"),
+            id: record.id(),
+            name: text("name"),
+            code: record.get("backend_code").and_then(Value::as_int).unwrap_or(0),
+            status: text("backend_status"),
+            note,
+            next: next
+                .map_or_else(String::new, |seconds| Timestamp::from_seconds(seconds.round()).to_string()),
+            is_dirty: !left_alone && time("updated").max(time("changed_by_policy")) > time("enacted"),
+            links: links.collect(),
+        }
     }
-    let next = register_next_run(&text("backend_register"));
-    let next = next.map_or_else(String::new, |seconds| Timestamp::from_seconds(seconds.round()).to_string());
-    [text("leaf_model_name"), record.id().to_string(), text("name"), code.to_string(), status, next]
+
+    fn cells(&self, rows: &BTreeMap<ObjectKey, Row>) -> [String; 6] {
+        let mut status = format!("{}{}", self.status, self.note);
+        // An object that has not failed itself, but waits for one that has.
+        let failed = self.links.iter().filter_map(|key| rows.get(key)).find(|row| row.is_dirty && row.code == 2);
+        if let (true, true, Some(failed)) = (self.is_dirty, self.next.is_empty(), failed) {
+            let _ = write!(status, " (waits for {} {})", failed.model, failed.id);
+        }
+        let (id, code) = (self.id.to_string(), self.code.to_string());
+        [self.model.clone(), id, self.name.clone(), code, status, self.next.clone()]
+    }
 }
