@@ -39,12 +39,17 @@ impl SyncStep for Nothing {
 fn main() {
     let report = Report::from_args();
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let mut rates: Vec<f64> = (0..3).map(|run| end_to_end(&folder.path().join(format!("{run}.db")))).collect();
+    let mut rates: Vec<f64> =
+        (0..3).map(|run| end_to_end(&folder.path().join(format!("{run}.db")))).collect();
     rates.sort_by(f64::total_cmp);
     report.line("end_to_end_sqlite_synchronous_normal", OBJECTS, &[("objects_per_second", rates[1].round())]);
     let mut rates: Vec<f64> = (0..3).map(|run| raw(&folder.path().join(format!("raw-{run}.db")))).collect();
     rates.sort_by(f64::total_cmp);
-    report.line("raw_two_updates_sqlite_synchronous_normal", OBJECTS, &[("objects_per_second", rates[1].round())]);
+    report.line(
+        "raw_two_updates_sqlite_synchronous_normal",
+        OBJECTS,
+        &[("objects_per_second", rates[1].round())],
+    );
 }
 
 /// Objects in a second, from the start of the synchronizer until nothing is ready.
@@ -113,7 +118,9 @@ fn raw(database: &Path) -> f64 {
             let both = db.transaction().expect("a transaction");
             for id in batch.clone() {
                 revision += 1;
-                both.prepare_cached(sql).and_then(|mut update| update.execute([id, revision])).expect("an update");
+                both.prepare_cached(sql)
+                    .and_then(|mut update| update.execute([id, revision]))
+                    .expect("an update");
             }
             both.commit().expect("a commit");
         }

@@ -44,7 +44,9 @@ impl RecipeMemory {
 #[async_trait]
 impl Memory for RecipeMemory {
     async fn load(&self) -> xos_model_client::Result<Applied> {
-        let Some(text) = self.core.recall(NAMESPACE).await?.remove(&self.key) else { return Ok(Applied::default()) };
+        let Some(text) = self.core.recall(NAMESPACE).await?.remove(&self.key) else {
+            return Ok(Applied::default());
+        };
         serde_json::from_value(text).map_err(|error| unreadable(&self.key, &error))
     }
 
@@ -55,7 +57,9 @@ impl Memory for RecipeMemory {
 }
 
 fn unreadable(recipe: &str, error: &serde_json::Error) -> Error {
-    let message = format!("what the recipe {recipe} made is remembered in a form that this version cannot read: {error}");
+    let message = format!(
+        "what the recipe {recipe} made is remembered in a form that this version cannot read: {error}"
+    );
     let faults = vec![FieldFault::whole(message)];
     Error::invalid("recipe", ObjectId::UNSET, faults)
 }

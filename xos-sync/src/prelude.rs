@@ -2,11 +2,11 @@
 
 pub use crate::config::Config;
 pub use crate::context::Context;
-pub use crate::step::{StepError, StepResult, SyncStep};
 pub use crate::run::run_synchronizer;
+pub use crate::step::{StepError, StepResult, SyncStep};
 pub use crate::synchronizer::Synchronizer;
-pub use tracing::{debug, error, info, trace, warn};
 #[cfg(feature = "embedded")]
 pub use crate::testing::MockAccessor;
+pub use tracing::{debug, error, info, trace, warn};
 pub use xos_model_client::models::*;
 pub use xos_model_client::{IsA, Link, Links, Model as _, ObjectId, Timestamp, XosChoice, XosModel};

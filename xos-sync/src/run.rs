@@ -199,7 +199,8 @@ impl Run {
         }
         let schema = self.accessor.schema();
         let required = self.config.required_models.iter().map(|model| model.trim().to_owned());
-        let (found, missing): (Vec<String>, Vec<String>) = required.partition(|model| schema.model(model).is_some());
+        let (found, missing): (Vec<String>, Vec<String>) =
+            required.partition(|model| schema.model(model).is_some());
         if !missing.is_empty() {
             return Err(ErrorKind::MissingModels(missing).into());
         }
@@ -233,7 +234,11 @@ impl Run {
     }
 
     /// Synchronizes until nothing is ready. A recipe may have to wait for what steps delete.
-    async fn once(&self, mut recipe: Option<RecipeFile>, stop: impl Future<Output = ()> + Send) -> Result<()> {
+    async fn once(
+        &self,
+        mut recipe: Option<RecipeFile>,
+        stop: impl Future<Output = ()> + Send,
+    ) -> Result<()> {
         let mut stop = std::pin::pin!(stop);
         let mut not_ok = 0;
         for _ in 0..ONCE_ROUNDS {
@@ -254,15 +259,18 @@ impl Run {
         let mut stop = std::pin::pin!(stop);
         loop {
             let schema = self.accessor.schema();
-            let layout =
-                self.span.in_scope(|| Layout::new(schema, &self.service.steps, &self.service.hooks, &self.graph));
+            let layout = self
+                .span
+                .in_scope(|| Layout::new(schema, &self.service.steps, &self.service.hooks, &self.graph));
             let options = Options {
                 service: self.name.clone(),
                 engine: self.config.engine.clone(),
                 once: self.config.once,
             };
             match Shell::run(self.accessor.clone(), layout, options, stop.as_mut()).await? {
-                End::SchemaChanged => self.span.in_scope(|| info!("the models changed; starting again with them")),
+                End::SchemaChanged => {
+                    self.span.in_scope(|| info!("the models changed; starting again with them"))
+                }
                 End::Stopped { not_ok } => return Ok(not_ok),
             }
         }

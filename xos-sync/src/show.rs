@@ -7,7 +7,8 @@ use std::io::Write as _;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use xos_model_client::{
-    ModelAccessor, ModelDef, ModelInfo, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema, Timestamp, Value,
+    ModelAccessor, ModelDef, ModelInfo, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema,
+    Timestamp, Value,
 };
 
 use crate::config::Config;
@@ -37,7 +38,9 @@ pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn 
     match config.core(name) {
         CoreChoice::Embedded { database, .. } => {
             if !database.exists() {
-                let problem = "there is no such database; run the synchronizer first, or name another with --db".to_owned();
+                let problem =
+                    "there is no such database; run the synchronizer first, or name another with --db"
+                        .to_owned();
                 return Err(ErrorKind::File { path: database.display().to_string(), problem }.into());
             }
             Ok(std::sync::Arc::new(xos_core::EmbeddedCore::open_read_only(&database)?))
@@ -141,7 +144,8 @@ impl Row {
     fn cells(&self, rows: &BTreeMap<ObjectKey, Row>) -> [String; 6] {
         let mut status = format!("{}{}", self.status, self.note);
         // An object that has not failed itself, but waits for one that has.
-        let failed = self.links.iter().filter_map(|key| rows.get(key)).find(|row| row.is_dirty && row.code == 2);
+        let failed =
+            self.links.iter().filter_map(|key| rows.get(key)).find(|row| row.is_dirty && row.code == 2);
         if let (true, true, Some(failed)) = (self.is_dirty, self.next.is_empty(), failed) {
             let _ = write!(status, " (waits for {} {})", failed.model, failed.id);
         }

@@ -77,11 +77,7 @@ pub trait SyncStep: Send + Sync + 'static {
     /// # Errors
     ///
     /// [`StepError`] says how: failed, deferred, innocuous, or waiting for another object. `?` works on any error.
-    fn sync_record(
-        &self,
-        ctx: &Context,
-        o: &mut Self::Model,
-    ) -> impl Future<Output = StepResult> + Send;
+    fn sync_record(&self, ctx: &Context, o: &mut Self::Model) -> impl Future<Output = StepResult> + Send;
 
     /// Removes what [`sync_record`](SyncStep::sync_record) made outside. What is not there any more is removed.
     ///

@@ -49,7 +49,14 @@ impl Synchronizer {
     /// A synchronizer without models and steps. Its name is that of the service whose models it loads; a config file
     /// may give another.
     pub fn new(name: impl Into<String>) -> Self {
-        Synchronizer { name: name.into(), version: None, models: Vec::new(), steps: Vec::new(), hooks: Vec::new(), recipe: None }
+        Synchronizer {
+            name: name.into(),
+            version: None,
+            models: Vec::new(),
+            steps: Vec::new(),
+            hooks: Vec::new(),
+            recipe: None,
+        }
     }
 
     /// Its version, instead of the first line of the file `VERSION` beside the config file, or else that of the crate that
@@ -125,7 +132,9 @@ impl Synchronizer {
     /// The models whose objects are worth showing: its own, and those that its steps take.
     pub(crate) fn shown_models(&self) -> Vec<&'static ModelDef> {
         let mut models = self.models();
-        for model in self.models.iter().chain(self.steps.iter().map(|step| step.model()).collect::<Vec<_>>().iter()) {
+        for model in
+            self.models.iter().chain(self.steps.iter().map(|step| step.model()).collect::<Vec<_>>().iter())
+        {
             if !models.iter().any(|known| known.name == model.name) {
                 models.push(model);
             }
@@ -145,6 +154,9 @@ impl Synchronizer {
 impl fmt::Debug for Synchronizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps: Vec<&str> = self.steps.iter().map(|step| step.name()).collect();
-        f.debug_struct("Synchronizer").field("name", &self.name).field("steps", &steps).finish_non_exhaustive()
+        f.debug_struct("Synchronizer")
+            .field("name", &self.name)
+            .field("steps", &steps)
+            .finish_non_exhaustive()
     }
 }

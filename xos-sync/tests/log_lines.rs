@@ -23,7 +23,11 @@ const LINES: [(&str, &str, &[&str]); 12] = [
     ("failure", "sync step failed!", &["e", "model_name", "pk", "synchronizer_name"]),
     ("deletion", "Deleting object", &["model_name", "pk", "synchronizer_name"]),
     ("deletion", "Deleted object", &["model_name", "pk", "synchronizer_name"]),
-    ("nothing", "No sync steps, no policies, and no event steps. Synchronizer exiting.", &["synchronizer_name"]),
+    (
+        "nothing",
+        "No sync steps, no policies, and no event steps. Synchronizer exiting.",
+        &["synchronizer_name"],
+    ),
 ];
 
 #[derive(Clone, Default)]

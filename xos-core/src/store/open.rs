@@ -52,7 +52,8 @@ impl Store {
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         // SQLite opens a file that it may not write for reading, and would tell at the first write only.
         if connection.is_readonly(rusqlite::MAIN_DB)? {
-            let problem = "cannot be written: the file is read-only; make it writable, or give another database";
+            let problem =
+                "cannot be written: the file is read-only; make it writable, or give another database";
             return Err(store_error(name, problem.to_owned(), None).into());
         }
         let is_new = check_owner(&connection, name)?;

@@ -169,7 +169,8 @@ mod tests {
     #[test]
     fn a_version_is_the_double_bit_for_bit_and_in_order() {
         let times = [-1.0, 0.0, 1.0, 1_606_000_000.123_456, 1_606_000_000.123_457, f64::MAX];
-        let versions: Vec<Version> = times.iter().map(|time| version_of(Timestamp::from_seconds(*time))).collect();
+        let versions: Vec<Version> =
+            times.iter().map(|time| version_of(Timestamp::from_seconds(*time))).collect();
         assert!(versions.is_sorted());
         for (time, version) in times.iter().zip(versions) {
             assert_eq!(time_of(version).seconds().to_bits(), time.to_bits());

@@ -12,14 +12,19 @@ impl Shell {
         let layout = self.layout.clone();
         let Some(running) = self.running(run) else { return false };
         let attempt = running.attempt;
-        let Some(leaf) = layout.leaf(running.leaf).filter(|leaf| !leaf.hooks.is_empty()) else { return false };
+        let Some(leaf) = layout.leaf(running.leaf).filter(|leaf| !leaf.hooks.is_empty()) else {
+            return false;
+        };
         let hooks = leaf.hooks.clone();
         let context = Context::new(self.accessor.clone(), attempt);
         let limit = self.options.engine.step_deadline;
         // A task of its own: it may panic, or block.
         let hooks = async move {
             for hook in &hooks {
-                hook.hook.call(&context, hook.projection.of(record.clone())).await.map_err(|error| error.chain())?;
+                hook.hook
+                    .call(&context, hook.projection.of(record.clone()))
+                    .await
+                    .map_err(|error| error.chain())?;
             }
             Ok(())
         };
@@ -27,9 +32,10 @@ impl Shell {
         self.io.push(Box::pin(async move {
             let result = match task.await {
                 Ok(Ok(result)) => result,
-                Ok(Err(_)) => {
-                    Err(format!("the after-save hook took longer than {} s and was cancelled", limit.as_secs_f64()))
-                }
+                Ok(Err(_)) => Err(format!(
+                    "the after-save hook took longer than {} s and was cancelled",
+                    limit.as_secs_f64()
+                )),
                 Err(error) => Err(format!("the after-save hook panicked: {}", panic_text(error))),
             };
             Io::Hooked(run, result)

@@ -83,7 +83,8 @@ impl Projection {
             return record;
         }
         let Some(from) = &self.from else { return record.with_shape(self.shape.clone()) };
-        let value = |at: &Option<usize>| at.and_then(|at| record.values().get(at)).cloned().unwrap_or_default();
+        let value =
+            |at: &Option<usize>| at.and_then(|at| record.values().get(at)).cloned().unwrap_or_default();
         let projected = Record::new(self.shape.clone(), from.iter().map(value).collect());
         match record.revision() {
             Some(revision) => projected.at_revision(revision),
@@ -153,7 +154,9 @@ pub(crate) fn read_dependency_graph(path: &Path) -> Result<DependencyGraph> {
     let fault = |problem: String| ErrorKind::File { path: path.display().to_string(), problem };
     let text = std::fs::read_to_string(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
     let graph = serde_json::from_str(&text).map_err(|error| {
-        fault(format!("is no dependency graph: {error}; expected {{\"A\": [[\"B\", \"field of A\", \"field of B\"]]}}"))
+        fault(format!(
+            "is no dependency graph: {error}; expected {{\"A\": [[\"B\", \"field of A\", \"field of B\"]]}}"
+        ))
     });
     Ok(graph?)
 }
@@ -166,14 +169,18 @@ impl Layout {
         hooks: &[Arc<dyn AnyHook>],
         graph: &DependencyGraph,
     ) -> Self {
-        let mut leaves: Vec<Option<Leaf>> = schema.models().iter().map(|model| leaf(&schema, model, steps, hooks)).collect();
+        let mut leaves: Vec<Option<Leaf>> =
+            schema.models().iter().map(|model| leaf(&schema, model, steps, hooks)).collect();
         let observed: HashSet<ModelId> = leaves.iter().flatten().map(|leaf| leaf.id).collect();
         let mut needs: HashMap<ModelId, HashSet<ModelId>> = HashMap::new();
         for leaf in leaves.iter().flatten() {
             let Some(model) = schema.by_id(leaf.id) else { continue };
             for target in model.fields.iter().filter_map(|field| field.target) {
                 let family = schema.by_id(target).map(|target| target.family.clone()).unwrap_or_default();
-                needs.entry(leaf.id).or_default().extend(family.into_iter().filter(|id| observed.contains(id)));
+                needs
+                    .entry(leaf.id)
+                    .or_default()
+                    .extend(family.into_iter().filter(|id| observed.contains(id)));
             }
         }
         add_graph(&schema, graph, &observed, &mut leaves, &mut needs);
@@ -188,7 +195,8 @@ impl Layout {
         });
         let limits = steps.iter().filter_map(|step| {
             let family = &schema.model(&step.model().name)?.family;
-            let models = family.iter().filter(|id| observed.contains(id)).map(|id| engine::ModelId(id.0)).collect();
+            let models =
+                family.iter().filter(|id| observed.contains(id)).map(|id| engine::ModelId(id.0)).collect();
             Some(engine::Limit { models, at_most: step.concurrency()? })
         });
         let models: Vec<_> = models.collect();
@@ -241,7 +249,9 @@ fn leaf(
         .map(|hook| Hook { hook: hook.clone(), projection: Projection::new(&model.shape, hook.shape()) })
         .collect();
     // Records are read in the shape that the model's own step wants, if there is one: nothing has to be projected then.
-    let own = handlers.iter().find(|handler| handler.projection.is_same() && handler.step.model().name == *model.name());
+    let own = handlers
+        .iter()
+        .find(|handler| handler.projection.is_same() && handler.step.model().name == *model.name());
     let shape = own.map_or(&model.shape, |handler| handler.step.shape()).clone();
     Some(Leaf {
         id: model.id,
@@ -294,9 +304,11 @@ fn add_graph(
             };
             let accessor = accessor.strip_suffix("_ids").or(accessor.strip_suffix("_id")).unwrap_or(accessor);
             let is_link = model.field(accessor).is_some_and(|field| field.target.is_some());
-            let back = model.chain.iter().filter_map(|id| schema.by_id(*id)).find_map(|level| {
-                level.reverse.iter().find(|link| link.name == *accessor)
-            });
+            let back = model
+                .chain
+                .iter()
+                .filter_map(|id| schema.by_id(*id))
+                .find_map(|level| level.reverse.iter().find(|link| link.name == *accessor));
             if !is_link && back.is_none() {
                 warn!(model_name = name, accessor, "dependency_graph: the model has no such link, ignored");
                 continue;
@@ -309,7 +321,11 @@ fn add_graph(
             for id in model.family.iter().filter(|id| observed.contains(id)) {
                 let Some(leaf) = leaves.get_mut(id.0 as usize).and_then(Option::as_mut) else { continue };
                 let Some(from) = schema.by_id(back.from) else { continue };
-                let more = ReverseDependency { shape: from.shape.clone(), root: from.root, field: back.field.clone() };
+                let more = ReverseDependency {
+                    shape: from.shape.clone(),
+                    root: from.root,
+                    field: back.field.clone(),
+                };
                 leaf.reverse = leaf.reverse.iter().cloned().chain([more]).collect();
                 needs.entry(*id).or_default().extend(sources.iter().filter(|id| observed.contains(id)));
                 for source in &sources {

@@ -42,7 +42,9 @@ pub(crate) fn failed(error: &StepError) {
     match error.kind() {
         StepErrorKind::WaitFor { .. } => info!(e, "sync step waits"),
         StepErrorKind::Interrupted => info!(e, "sync step interrupted; it will run again"),
-        StepErrorKind::Deferred | StepErrorKind::Innocuous => info!(e, kind = kind(error), "sync step failed!"),
+        StepErrorKind::Deferred | StepErrorKind::Innocuous => {
+            info!(e, kind = kind(error), "sync step failed!")
+        }
         _ => error!(e, "sync step failed!"),
     }
 }
@@ -98,6 +100,8 @@ pub(crate) fn version(version: &str, core_version: Option<&str>) {
 pub(crate) fn will_not_stop(model_name: &str, pk: i32, seconds: f64) {
     warn!(
         model_name,
-        pk, seconds, "a step was cancelled and has not stopped: its code blocks; its object stays taken until it returns"
+        pk,
+        seconds,
+        "a step was cancelled and has not stopped: its code blocks; its object stays taken until it returns"
     );
 }

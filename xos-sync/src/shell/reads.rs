@@ -391,9 +391,7 @@ impl Shell {
         }
         let facts: Vec<Fact<'_>> = found
             .iter()
-            .map(|(status, range)| {
-                status.fact(leaf, read, why, links.get(range.clone()).unwrap_or_default())
-            })
+            .map(|(status, range)| status.fact(leaf, read, why, links.get(range.clone()).unwrap_or_default()))
             .collect();
         self.tell(Event::Facts(&facts));
     }

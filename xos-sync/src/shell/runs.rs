@@ -153,7 +153,8 @@ impl Shell {
         running.before = Some(record.clone());
         running.worked_on = facts::worked_on(leaf, &record);
         running.context = Some(context.clone());
-        let job = Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context, span };
+        let job =
+            Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context, span };
         self.at_work += 1;
         self.begun += 1;
         self.crew.add(&home, job);

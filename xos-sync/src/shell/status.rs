@@ -107,7 +107,14 @@ impl Register {
     }
 
     /// After a failure now, following this one.
-    pub(crate) fn failure(&self, now: Timestamp, next_run: f64, attempts: u16, version: Timestamp, kind: FailureKind) -> Self {
+    pub(crate) fn failure(
+        &self,
+        now: Timestamp,
+        next_run: f64,
+        attempts: u16,
+        version: Timestamp,
+        kind: FailureKind,
+    ) -> Self {
         Register {
             next_run,
             exponent: u32::from(attempts),
@@ -148,9 +155,14 @@ mod tests {
 
     #[test]
     fn a_status_keeps_the_last_two_distinct_messages() {
-        let check = |status: &str, message: &str, expected: &str| assert_eq!(with_message(status, message), expected);
+        let check =
+            |status: &str, message: &str, expected: &str| assert_eq!(with_message(status, message), expected);
         check("Provisioning in progress", "Maybe later", "Provisioning in progress // Maybe later");
-        check("Provisioning in progress // Maybe later", "Maybe later", "Provisioning in progress // Maybe later");
+        check(
+            "Provisioning in progress // Maybe later",
+            "Maybe later",
+            "Provisioning in progress // Maybe later",
+        );
         check("flaky 1 // flaky 2", "flaky 3", "flaky 2 // flaky 3");
         check("OK", "Maybe not", "OK // Maybe not");
         check("", "Maybe not", "Maybe not");
@@ -168,15 +180,20 @@ mod tests {
     #[test]
     fn a_register_keeps_the_version_bit_for_bit() {
         let version = Timestamp::from_micros(1_700_000_000_123_457);
-        let register = Register::default().failure(Timestamp::from_seconds(2.5), 7.5, 3, version, FailureKind::Deferred);
+        let register =
+            Register::default().failure(Timestamp::from_seconds(2.5), 7.5, 3, version, FailureKind::Deferred);
         let read = Register::read(&register.write());
         assert_eq!(read, register);
-        assert_eq!(read.version().map(|version| version.seconds().to_bits()), Some(version.seconds().to_bits()));
+        assert_eq!(
+            read.version().map(|version| version.seconds().to_bits()),
+            Some(version.seconds().to_bits())
+        );
     }
 
     #[test]
     fn a_register_of_the_python_framework_is_read() {
-        let text = r#"{"next_run": 0, "last_failure": 1.5, "last_success": 1.0, "exponent": 2, "failures": 2}"#;
+        let text =
+            r#"{"next_run": 0, "last_failure": 1.5, "last_success": 1.0, "exponent": 2, "failures": 2}"#;
         let register = Register::read(text);
         assert_eq!((register.exponent, register.version(), register.last_failure), (2, None, Some(1.5)));
         assert_eq!(Register::read("not json"), Register::default());
@@ -185,6 +202,9 @@ mod tests {
 
     #[test]
     fn a_success_forgets_failures() {
-        assert_eq!(Register::success(Timestamp::from_seconds(9.0)).write(), r#"{"next_run":0.0,"exponent":0,"last_success":9.0}"#);
+        assert_eq!(
+            Register::success(Timestamp::from_seconds(9.0)).write(),
+            r#"{"next_run":0.0,"exponent":0,"last_success":9.0}"#
+        );
     }
 }

@@ -11,7 +11,9 @@ use super::facts;
 use super::layout::{Leaf, value};
 use super::status::{self, Register};
 use super::{Io, Shell, lines};
-use crate::engine::{Complete, Event, FailureKind, Moment, Outcome, Part, ReadId, Run, Store, StoreFault, Version};
+use crate::engine::{
+    Complete, Event, FailureKind, Moment, Outcome, Part, ReadId, Run, Store, StoreFault, Version,
+};
 
 /// How many writes make a batch that is worth sending while another one is under way, where a batch is one
 /// transaction.
@@ -179,7 +181,8 @@ impl Shell {
             let (purposes, writes): (Vec<_>, Vec<_>) =
                 batch.into_iter().map(|pending| ((pending.run, pending.what), pending.write)).unzip();
             let mut answers = accessor.write(writes).await.into_iter();
-            let missing = || Err(ErrorKind::OutcomeUnknown { reason: "no answer to a write".to_owned() }.into());
+            let missing =
+                || Err(ErrorKind::OutcomeUnknown { reason: "no answer to a write".to_owned() }.into());
             let answers = purposes
                 .into_iter()
                 .map(|(run, what)| (run, what, answers.next().unwrap_or_else(missing)))
@@ -241,20 +244,15 @@ impl Shell {
             Err(error) => {
                 let (model_name, pk) = self.names_of(run);
                 tracing::error!(parent: &self.span, e = %error, model_name, pk, "the result of a step cannot be stored; trying again");
-                StoreFault::Rejected { text: self.set_text(run, &format!("the result cannot be stored: {error}")) }
+                StoreFault::Rejected {
+                    text: self.set_text(run, &format!("the result cannot be stored: {error}")),
+                }
             }
         };
         self.tell(Event::Stored(run, Err(fault)));
     }
 
-    fn result_is_stored(
-        &mut self,
-        run: Run,
-        store: Store,
-        status: &str,
-        code: i64,
-        record: Option<Record>,
-    ) {
+    fn result_is_stored(&mut self, run: Run, store: Store, status: &str, code: i64, record: Option<Record>) {
         let layout = self.layout.clone();
         let span = self.span.clone();
         let version = match store {

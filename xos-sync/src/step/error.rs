@@ -151,7 +151,10 @@ fn is_interruption(error: &(dyn StdError + 'static)) -> bool {
         if inner.is_some_and(|inner| is_interruption(inner)) {
             return true;
         }
-        if error.downcast_ref::<xos_model_client::Error>().is_some_and(xos_model_client::Error::is_interruption) {
+        if error
+            .downcast_ref::<xos_model_client::Error>()
+            .is_some_and(xos_model_client::Error::is_interruption)
+        {
             return true;
         }
         cause = error.source();
@@ -196,8 +199,11 @@ mod tests {
     fn waiting_names_the_object() {
         let error = StepError::wait_for(&Link::<Service>::to(5)).retry_after(Duration::from_secs(1));
         assert_eq!(error.to_string(), "waits for Service 5");
-        let expected =
-            StepErrorKind::WaitFor { model: "Service".into(), id: ObjectId::new(5), at_most: Duration::from_secs(1) };
+        let expected = StepErrorKind::WaitFor {
+            model: "Service".into(),
+            id: ObjectId::new(5),
+            at_most: Duration::from_secs(1),
+        };
         assert_eq!(error.kind(), &expected);
     }
 

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::broadcast;
 use xos_model_client::{
-    Abilities, Caller, Change, Cursor, Error, ErrorKind, Feed, Found, ModelAccessor, ModelName, ObjectId, Onboard,
-    Onboarded, Op, Page, Query, Record, Result, Schema, Shape, Target, Why, Write, Written,
+    Abilities, Caller, Change, Cursor, Error, ErrorKind, Feed, Found, ModelAccessor, ModelName, ObjectId,
+    Onboard, Onboarded, Op, Page, Query, Record, Result, Schema, Shape, Target, Why, Write, Written,
 };
 
 use super::journal::{Entry, Journal, Outcome};
@@ -115,7 +115,12 @@ impl Rule {
         self
     }
 
-    fn hits(&mut self, call: Call, model: &str, fields: &[(String, xos_model_client::Value)]) -> Option<Fault> {
+    fn hits(
+        &mut self,
+        call: Call,
+        model: &str,
+        fields: &[(String, xos_model_client::Value)],
+    ) -> Option<Fault> {
         let fits = self.times > 0
             && self.call.is_none_or(|wanted| wanted == call)
             && self.model.as_ref().is_none_or(|wanted| wanted == model)
@@ -183,7 +188,8 @@ impl<A: ModelAccessor> Faulty<A> {
 
     /// One call in `one_in` fails at random: away, or with its answer lost. 0 ends it.
     pub fn inject_at_random(&self, seed: u64, one_in: u64) {
-        let random = (one_in > 0).then(|| Random { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, one_in });
+        let random =
+            (one_in > 0).then(|| Random { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, one_in });
         self.state().random = random;
     }
 
@@ -258,7 +264,8 @@ fn entry(call: Call, model: &ModelName, id: ObjectId) -> Entry {
 
 fn named(shape: &Shape, op: &Op) -> Vec<(String, xos_model_client::Value)> {
     let (Op::Create(fields) | Op::Set { fields, .. }) = op else { return Vec::new() };
-    let name = |at: u16| shape.fields().get(at as usize).map(|field| field.name.to_string()).unwrap_or_default();
+    let name =
+        |at: u16| shape.fields().get(at as usize).map(|field| field.name.to_string()).unwrap_or_default();
     fields.iter().map(|(at, value)| (name(*at), value.clone())).collect()
 }
 
@@ -309,13 +316,18 @@ impl<A: ModelAccessor> ModelAccessor for Faulty<A> {
                 answers.push(None);
                 together.push(write);
             } else {
-                let one = async { self.inner.write(vec![write]).await.into_iter().next().unwrap_or_else(no_answer) };
+                let one = async {
+                    self.inner.write(vec![write]).await.into_iter().next().unwrap_or_else(no_answer)
+                };
                 answers.push(Some(self.call(fault, &model, one).await));
             }
         }
-        let mut rest = if together.is_empty() { Vec::new() } else { self.inner.write(together).await }.into_iter();
-        let answers: Vec<Result<Written>> =
-            answers.into_iter().map(|answer| answer.unwrap_or_else(|| rest.next().unwrap_or_else(no_answer))).collect();
+        let mut rest =
+            if together.is_empty() { Vec::new() } else { self.inner.write(together).await }.into_iter();
+        let answers: Vec<Result<Written>> = answers
+            .into_iter()
+            .map(|answer| answer.unwrap_or_else(|| rest.next().unwrap_or_else(no_answer)))
+            .collect();
         for (entry, answer) in entries.into_iter().zip(&answers) {
             let id = answer.as_ref().map_or(entry.id, |written| written.id);
             self.note(Entry { id, ..entry }, answer);
@@ -327,7 +339,9 @@ impl<A: ModelAccessor> ModelAccessor for Faulty<A> {
         let injected = stream::unfold(self.feeds.subscribe(), |mut feeds| async move {
             match feeds.recv().await {
                 Ok(change) => Some((change, feeds)),
-                Err(broadcast::error::RecvError::Lagged(_)) => Some((Change::Gap { why: Why::Overflow }, feeds)),
+                Err(broadcast::error::RecvError::Lagged(_)) => {
+                    Some((Change::Gap { why: Why::Overflow }, feeds))
+                }
                 Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
             }
         });

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use xos_core::EmbeddedCore;
 use xos_model_client::{
-    Caller, Deleted, LoadModels, Model, ModelAccessor, ModelClient, ModelDef, ObjectId, Objects, Onboard, Result,
+    Caller, Deleted, LoadModels, Model, ModelAccessor, ModelClient, ModelDef, ObjectId, Objects, Onboard,
+    Result,
 };
 
 use super::faulty::{Faulty, Rule};
@@ -94,7 +95,9 @@ impl MockAccessor {
                     loaded.push(model);
                 }
             }
-            let own = |model: &&&ModelDef| xos_model_client::models::core_models().all(|core| core.name != model.name);
+            let own = |model: &&&ModelDef| {
+                xos_model_client::models::core_models().all(|core| core.name != model.name)
+            };
             loaded.iter().filter(own).map(|model| (*model).clone()).collect()
         };
         let load = LoadModels { name: "mock".into(), version: "1".into(), models, core_version: None };

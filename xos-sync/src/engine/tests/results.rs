@@ -193,7 +193,8 @@ fn a_recheck_without_effect_stores_nothing() {
 fn a_clean_object_is_looked_at_when_a_fact_says_so_unless_its_step_asked_for_another_moment() {
     let mut lab = Lab::new();
     let start = lab.now;
-    let later = |id, ms| Fact { recheck: Some(Moment(start.0 + ms)), ..Fact::clean(key(id), ModelId(0), ReadId(0)) };
+    let later =
+        |id, ms| Fact { recheck: Some(Moment(start.0 + ms)), ..Fact::clean(key(id), ModelId(0), ReadId(0)) };
     lab.tell(&[later(1, 30_000), Fact { recheck: Some(Moment(0)), ..dirty(2, 7, &[]) }]);
     assert_eq!(lab.started(), [2]);
     lab.finish(2, Outcome::Done { recheck: Some(Duration::from_secs(60)) });
