@@ -53,7 +53,7 @@ impl RecipeFile {
         match self.apply(&text).await {
             Ok(report) => self.tell(&report),
             Err(error) if error.is_retryable() => {
-                warn!(e = %error, "the recipe has to wait; it is applied again")
+                warn!(e = %error, "the recipe has to wait; it is applied again");
             }
             Err(error) => return Err(Error::other(error)),
         }
@@ -104,13 +104,13 @@ impl RecipeFile {
         match self.apply(&text).await {
             Ok(report) => self.tell(&report),
             Err(error) if error.is_retryable() => {
-                info!(e = %error, "the recipe has to wait; it is applied again")
+                info!(e = %error, "the recipe has to wait; it is applied again");
             }
             Err(error) => {
                 let done = error.report().filter(|report| !report.wrote_nothing());
                 match done {
                     Some(report) => {
-                        error!("the recipe was not applied to its end:\n{error}\nuntil then:\n{report}")
+                        error!("the recipe was not applied to its end:\n{error}\nuntil then:\n{report}");
                     }
                     None => error!("the recipe was not applied; nothing was changed:\n{error}"),
                 }

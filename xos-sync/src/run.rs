@@ -269,7 +269,7 @@ impl Run {
             };
             match Shell::run(self.accessor.clone(), layout, options, stop.as_mut()).await? {
                 End::SchemaChanged => {
-                    self.span.in_scope(|| info!("the models changed; starting again with them"))
+                    self.span.in_scope(|| info!("the models changed; starting again with them"));
                 }
                 End::Stopped { not_ok } => return Ok(not_ok),
             }

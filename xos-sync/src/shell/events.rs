@@ -39,10 +39,9 @@ impl Shell {
                     Outcome::Failed { kind: FailureKind::Failed, retry_after: None, text }
                 }
             },
-            How::Interrupted => Outcome::Interrupted,
             How::Panicked { text } => Outcome::Panicked { text: self.set_text(run, &text) },
             How::Cancelled if cancelled == Some(Cancel::TimedOut) => return self.timed_out(run),
-            How::Cancelled => Outcome::Interrupted,
+            How::Cancelled | How::Interrupted => Outcome::Interrupted,
         };
         self.tell(Event::Finished(run, outcome));
     }

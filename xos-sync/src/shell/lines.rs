@@ -43,7 +43,7 @@ pub(crate) fn failed(error: &StepError) {
         StepErrorKind::WaitFor { .. } => info!(e, "sync step waits"),
         StepErrorKind::Interrupted => info!(e, "sync step interrupted; it will run again"),
         StepErrorKind::Deferred | StepErrorKind::Innocuous => {
-            info!(e, kind = kind(error), "sync step failed!")
+            info!(e, kind = kind(error), "sync step failed!");
         }
         _ => error!(e, "sync step failed!"),
     }
