@@ -55,7 +55,9 @@ fn main() {
         with_shell(&report, "engine_with_shell", sizes);
     }
     if report.wants("engine_bare") {
-        sizes.iter().for_each(|count| pure::throughput(&report, *count));
+        for count in sizes {
+            pure::throughput(&report, *count);
+        }
     }
     if report.wants("plan_chains") {
         pure::planning(&report);
@@ -112,10 +114,10 @@ fn latency(report: &Report) {
     let started = Arc::new(Mutex::new(Vec::new()));
     let step = Nothing { started: Some(started.clone()) };
     runtime().block_on(async move {
-        let (stop, told) = tokio::sync::oneshot::channel::<()>();
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
         let service = Synchronizer::new("bench").sync_step(step);
         let stop_when = async move {
-            let _ = told.await;
+            let _ = ended.await;
         };
         let run = tokio::spawn(run_on(accessor.clone(), Config::in_memory(), service, stop_when));
         tokio::time::sleep(Duration::from_millis(200)).await;
@@ -129,7 +131,7 @@ fn latency(report: &Report) {
                 delays.push(first.saturating_duration_since(changed));
             }
         }
-        let _ = stop.send(());
+        let _ = end.send(());
         run.await.expect("the run ends").expect("the run succeeds");
         delays.sort();
         report.latency(
@@ -145,17 +147,17 @@ fn latency(report: &Report) {
 fn idle(report: &Report) {
     let accessor = Instant::new(100_000, false);
     runtime().block_on(async move {
-        let (stop, told) = tokio::sync::oneshot::channel::<()>();
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
         let service = Synchronizer::new("bench").sync_step(Nothing::default());
         let stop_when = async move {
-            let _ = told.await;
+            let _ = ended.await;
         };
         let run = tokio::spawn(run_on(accessor, Config::in_memory(), service, stop_when));
         tokio::time::sleep(Duration::from_secs(1)).await;
         let before = report::cpu_time();
         tokio::time::sleep(Duration::from_secs(60)).await;
         let share = (report::cpu_time() - before) / 60.0;
-        let _ = stop.send(());
+        let _ = end.send(());
         run.await.expect("the run ends").expect("the run succeeds");
         report.line("idle_cpu", 100_000, &[("share_of_a_core", share)]);
     });

@@ -35,7 +35,7 @@ fn leading(models: usize) -> (Engine, Vec<Action>) {
     (engine, out)
 }
 
-fn dirty<'a>(model: u16, id: u32, version: u64, read: u64, links: &'a [ObjectKey]) -> Fact<'a> {
+fn dirty(model: u16, id: u32, version: u64, read: u64, links: &[ObjectKey]) -> Fact<'_> {
     let key = ObjectKey::new(ModelId(model), id);
     Fact {
         sync: Due::At(Version(version)),
@@ -67,7 +67,7 @@ fn run_all(engine: &mut Engine, mut now: u64, actions: &mut Vec<Action>) -> usiz
         for action in actions.drain(..) {
             match action {
                 Action::Start { run, .. } => {
-                    engine.step(Event::Finished(run, Outcome::DONE), Moment(now), &mut next)
+                    engine.step(Event::Finished(run, Outcome::DONE), Moment(now), &mut next);
                 }
                 Action::Store { run, what: Store::Success { as_fetched }, .. } => {
                     stored += 1;
