@@ -4,6 +4,7 @@ use std::fmt;
 use std::process::ExitCode;
 
 use crate::config::{ConfigError, EXIT_CONFIG};
+use crate::step::StepError;
 
 /// `Result` with this crate's [`Error`].
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;
@@ -27,6 +28,18 @@ pub enum ErrorKind {
     /// Models that must be in the core are not.
     #[error("required_models: missing: {}; they come with no synchronizer that was loaded", .0.join(", "))]
     MissingModels(Vec<String>),
+    /// Objects are in the way of unloading the models: their `delete_record` did not succeed.
+    #[error("the models are still loaded: {left} of their objects could not be deleted; --show lists them")]
+    NotUnloaded {
+        /// How many objects are left.
+        left: u64,
+    },
+    /// A synchronizer that cannot be right.
+    #[error("{0}")]
+    Synchronizer(String),
+    /// A step that was called by the program itself, as in a test.
+    #[error("{}", .0.chain())]
+    Step(StepError),
     /// `--once` ended with objects that are not OK.
     #[error("{failed} of {total} objects are not OK; --show lists them")]
     NotAllOk {
@@ -80,6 +93,12 @@ impl Error {
             cause = error.source();
         }
         text
+    }
+}
+
+impl From<StepError> for ErrorKind {
+    fn from(error: StepError) -> Self {
+        ErrorKind::Step(error)
     }
 }
 

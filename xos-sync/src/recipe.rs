@@ -19,7 +19,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 use xos_model_client::ModelAccessor;
-use xos_model_client::tosca::{Memory, Recipe, RecipeError, Report};
+use xos_model_client::tosca::{Done, Memory, Recipe, RecipeError, Report};
 
 use crate::error::{Error, ErrorKind, Result};
 
@@ -110,10 +110,13 @@ impl RecipeFile {
                 let done = error.report().filter(|report| !report.wrote_nothing());
                 match done {
                     Some(report) => {
-                        error!("the recipe was not applied to its end:\n{error}\nuntil then:\n{report}");
+                        error!("the recipe was not applied to its end; until then:");
+                        report.nodes.iter().for_each(|node| error!("{node}"));
                     }
-                    None => error!("the recipe was not applied; nothing was changed:\n{error}"),
+                    None => error!("the recipe was not applied; nothing was changed:"),
                 }
+                // A line of the log is one line.
+                error.to_string().lines().for_each(|line| error!("{line}"));
                 // The same text again would fail the same way.
                 self.applied = Some(text);
             }
@@ -121,7 +124,8 @@ impl RecipeFile {
     }
 
     fn read(&self) -> Result<String> {
-        let fault = |problem: String| ErrorKind::File { path: self.path.display().to_string(), problem };
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        let fault = |problem: String| ErrorKind::File { path: path.display().to_string(), problem };
         let text = std::fs::read_to_string(&self.path)
             .map_err(|error| fault(format!("the recipe cannot be read: {error}")))?;
         if text.trim().is_empty() {
@@ -148,7 +152,7 @@ impl RecipeFile {
         }
         info!(%recipe, "recipe applied");
         info!("{}", report.created_models_line());
-        for node in &report.nodes {
+        for node in report.nodes.iter().filter(|node| node.done != Done::Unchanged) {
             info!("{node}");
         }
     }

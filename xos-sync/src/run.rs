@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::sync::{Arc, Mutex};
 
 use tokio::task::JoinHandle;
-use tracing::{Instrument as _, Span, info, info_span, warn};
+use tracing::{Instrument as _, Span, info, info_span};
 use xos_model_client::tosca::{Applied, Memory};
 use xos_model_client::{Cleanup, LoadModels, ModelAccessor, Onboard, Onboarded, Page, Query};
 
@@ -164,7 +164,7 @@ impl Run {
     async fn until(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let span = self.span.clone();
         if self.config.desired_state == DesiredState::Unload {
-            return self.unload().instrument(span).await;
+            return self.unload(stop).instrument(span).await;
         }
         self.load().instrument(span.clone()).await?;
         let recipe = self.first_recipe().instrument(span.clone()).await?;
@@ -190,6 +190,7 @@ impl Run {
         let version = self.service.version_or(&self.config);
         let core_version = self.config.core_version.clone();
         lines::version(&version, core_version.as_deref());
+        self.service.check()?;
         let own = self.service.models();
         let models = own.iter().map(|model| (*model).clone()).collect();
         let load = LoadModels { name: self.name.clone(), version, models, core_version };
@@ -209,28 +210,54 @@ impl Run {
         Ok(())
     }
 
-    /// Takes the models out of the core.
-    async fn unload(&self) -> Result<()> {
-        let what = Onboard::Unload { name: self.name.clone(), cleanup: Cleanup::AutomaticallyClean };
-        match self.accessor.onboard(&what).await? {
-            Onboarded::TryAgain { left } => warn!(
-                left,
-                "objects of these models are being deleted: run once with desired_state: load, then unload again"
-            ),
-            _ => info!("Models successfully unloaded. Synchronizer exiting"),
+    /// Takes the models out of the core. Their objects are deleted first, by the steps; the recipe does not count any more.
+    async fn unload(mut self, stop: impl Future<Output = ()> + Send) -> Result<()> {
+        let mut stop = std::pin::pin!(stop);
+        info!("Trying for an easy unload_models");
+        let mut left = self.ask_to_unload().await?;
+        if left > 0 {
+            info!(left, "objects of these models are deleted first");
+            self.config.once = true;
+            for _ in 0..ONCE_ROUNDS {
+                self.synchronize(stop.as_mut()).await?;
+                left = self.ask_to_unload().await?;
+                if left == 0 {
+                    break;
+                }
+            }
         }
+        if left > 0 {
+            return Err(ErrorKind::NotUnloaded { left }.into());
+        }
+        info!("Models successfully unloaded. Synchronizer exiting");
         Ok(())
     }
 
-    /// Applies the recipe, if there is one, and prints the objects.
+    /// How many objects are in the way of unloading the models; they are being deleted.
+    async fn ask_to_unload(&self) -> Result<u64> {
+        let what = Onboard::Unload { name: self.name.clone(), cleanup: Cleanup::AutomaticallyClean };
+        match self.accessor.onboard(&what).await? {
+            Onboarded::TryAgain { left } => Ok(left),
+            _ => Ok(0),
+        }
+    }
+
+    /// Applies the recipe, if there is one, and prints the objects; with `--once` they are printed at the end.
     async fn first_recipe(&self) -> Result<Option<RecipeFile>> {
         let Some(path) = &self.service.recipe else { return Ok(None) };
         let mut recipe = RecipeFile::new(path.clone(), self.accessor.clone(), self.memory.clone());
         recipe.apply_first().await?;
-        let table = crate::show::object_table(self.accessor.as_ref(), &self.service.shown_models()).await?;
+        if !self.config.once {
+            self.print_table().await?;
+        }
+        Ok(Some(recipe))
+    }
+
+    async fn print_table(&self) -> Result<()> {
+        let table = crate::show::object_table(self.accessor.as_ref(), &self.service).await?;
         // A closed terminal is no reason not to synchronize.
         let _ = writeln!(std::io::stdout(), "{table}");
-        Ok(Some(recipe))
+        Ok(())
     }
 
     /// Synchronizes until nothing is ready. A recipe may have to wait for what steps delete.
@@ -240,6 +267,7 @@ impl Run {
         stop: impl Future<Output = ()> + Send,
     ) -> Result<()> {
         let mut stop = std::pin::pin!(stop);
+        let has_recipe = recipe.is_some();
         let mut not_ok = 0;
         for _ in 0..ONCE_ROUNDS {
             not_ok = self.synchronize(stop.as_mut()).await?;
@@ -247,6 +275,9 @@ impl Run {
                 Some(recipe) => recipe.apply_first().instrument(self.span.clone()).await?,
                 None => break,
             }
+        }
+        if has_recipe {
+            self.print_table().await?;
         }
         if not_ok == 0 {
             return Ok(());

@@ -236,7 +236,13 @@ impl Shell {
             self.scan_all();
         }
         if std::mem::take(&mut batch.stop) {
-            tracing::info!(parent: &self.span, "stopping: no new work, waiting for running steps");
+            let (running, at_most) = (self.at_work, self.options.engine.grace_period);
+            tracing::info!(
+                parent: &self.span,
+                running,
+                at_most_seconds = at_most.as_secs_f64(),
+                "stopping: no new work, waiting for running steps; a second signal stops at once"
+            );
             self.shut_down(Stopping::Asked);
         }
     }
@@ -244,6 +250,10 @@ impl Shell {
     fn end(&self) -> End {
         match self.stopping {
             Some(Stopping::SchemaChanged) => End::SchemaChanged,
+            Some(Stopping::Asked) => {
+                tracing::info!(parent: &self.span, "stopped");
+                End::Stopped { not_ok: self.engine.undone() }
+            }
             _ => End::Stopped { not_ok: self.engine.undone() },
         }
     }

@@ -3,24 +3,25 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::sync::Arc;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use xos_model_client::{
-    ModelAccessor, ModelDef, ModelInfo, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema,
-    Timestamp, Value,
+    ModelAccessor, ModelInfo, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema, Timestamp, Value,
 };
 
 use crate::config::Config;
 use crate::error::{ErrorKind, Result};
 use crate::shell::register_next_run;
+use crate::step::AnyStep;
 use crate::synchronizer::Synchronizer;
 
 /// Prints the objects of a synchronizer from its database, also while it runs.
 pub(crate) async fn show(config: &Config, service: &Synchronizer) -> Result<()> {
     let name = config.name.as_deref().unwrap_or(service.name());
     let accessor = open_read_only(config, name)?;
-    let table = object_table(accessor.as_ref(), &service.shown_models()).await?;
+    let table = object_table(accessor.as_ref(), service).await?;
     writeln!(std::io::stdout(), "{table}").map_err(|error| {
         ErrorKind::File { path: "standard output".to_owned(), problem: error.to_string() }.into()
     })
@@ -32,7 +33,7 @@ pub(crate) async fn show(config: &Config, service: &Synchronizer) -> Result<()> 
 ///
 /// A database that does not exist or cannot be read; a remote core.
 #[cfg(feature = "embedded")]
-pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn ModelAccessor>> {
+pub fn open_read_only(config: &Config, name: &str) -> Result<Arc<dyn ModelAccessor>> {
     use crate::config::{CoreChoice, REMOTE_NOT_YET};
 
     match config.core(name) {
@@ -43,9 +44,9 @@ pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn 
                         .to_owned();
                 return Err(ErrorKind::File { path: database.display().to_string(), problem }.into());
             }
-            Ok(std::sync::Arc::new(xos_core::EmbeddedCore::open_read_only(&database)?))
+            Ok(Arc::new(xos_core::EmbeddedCore::open_read_only(&database)?))
         }
-        CoreChoice::Memory => Ok(std::sync::Arc::new(crate::embedded::in_memory()?)),
+        CoreChoice::Memory => Ok(Arc::new(crate::embedded::in_memory()?)),
         CoreChoice::Remote { .. } => Err(ErrorKind::NotYet(REMOTE_NOT_YET).into()),
     }
 }
@@ -56,19 +57,25 @@ pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn 
 ///
 /// A remote core, which this version cannot speak to.
 #[cfg(not(feature = "embedded"))]
-pub fn open_read_only(config: &Config, name: &str) -> Result<std::sync::Arc<dyn ModelAccessor>> {
+pub fn open_read_only(config: &Config, name: &str) -> Result<Arc<dyn ModelAccessor>> {
     crate::run::open_core(config, name)
 }
 
-/// The objects of these models as a table for people: model, id, name, code, status, next try.
+/// The objects of a synchronizer as a table for people: model, id, name, code, status, next try.
 ///
 /// # Errors
 ///
 /// A core that is away.
-pub async fn object_table(accessor: &dyn ModelAccessor, models: &[&'static ModelDef]) -> Result<String> {
+pub async fn object_table(accessor: &dyn ModelAccessor, service: &Synchronizer) -> Result<String> {
     let mut rows: BTreeMap<ObjectKey, Row> = BTreeMap::new();
     let schema = accessor.schema();
-    for model in models {
+    let is_taken = |leaf: &str| {
+        let taken = |step: &Arc<dyn AnyStep>| {
+            Some(schema.is_a(schema.model(leaf)?.id, schema.model(&step.model().name)?.id))
+        };
+        service.steps.iter().any(|step| taken(step) == Some(true))
+    };
+    for model in service.shown_models() {
         let Some(model) = schema.model(&model.name).filter(|model| !model.def.is_abstract) else { continue };
         for kind in [QueryKind::Live, QueryKind::DeletedObjects] {
             let query = Query::live(model.shape.clone()).of_kind(kind);
@@ -76,7 +83,11 @@ pub async fn object_table(accessor: &dyn ModelAccessor, models: &[&'static Model
             while let Some(this) = page {
                 let found = accessor.find(&query, this).await?;
                 for record in &found.records {
-                    let row = Row::of(&schema, model, record);
+                    let mut row = Row::of(&schema, model, record);
+                    if !is_taken(&row.model) {
+                        row.is_dirty = false;
+                        row.status = "(no step takes it)".to_owned();
+                    }
                     // A base and its leaf are one object; the leaf has all links.
                     let entry = rows.entry(ObjectKey { root: model.root, id: record.id() });
                     let links = row.links.clone();

@@ -1,9 +1,16 @@
 //! SIGTERM and SIGINT.
 
+use std::time::Duration;
+
+/// How long signals count as one.
+const ONE_WISH: Duration = Duration::from_millis(500);
+
 /// Done at the first SIGTERM or SIGINT; the second one ends the process at once.
 pub(crate) async fn stop() {
     first_signal().await;
     tokio::spawn(async {
+        // Some programs send a signal to a process and to its group: that is one wish, not two.
+        tokio::time::sleep(ONE_WISH).await;
         first_signal().await;
         tracing::warn!("stopped by a second signal; steps that ran will run again");
         std::process::exit(130);

@@ -9,6 +9,7 @@ use xos_model_client::{Model, ModelDef};
 
 use crate::config::Config;
 use crate::context::Context;
+use crate::error::{ErrorKind, Result};
 use crate::step::{AnyHook, AnyStep, StepResult, SyncStep, erase, erase_hook};
 
 /// What a synchronizer consists of: its name, its models and its steps.
@@ -132,14 +133,20 @@ impl Synchronizer {
     /// The models whose objects are worth showing: its own, and those that its steps take.
     pub(crate) fn shown_models(&self) -> Vec<&'static ModelDef> {
         let mut models = self.models();
-        for model in
-            self.models.iter().chain(self.steps.iter().map(|step| step.model()).collect::<Vec<_>>().iter())
-        {
+        for model in &self.models {
             if !models.iter().any(|known| known.name == model.name) {
                 models.push(model);
             }
         }
         models
+    }
+
+    /// What the models cannot say of themselves.
+    pub(crate) fn check(&self) -> Result<()> {
+        match taken_name(self.models.iter().flat_map(|model| model.closure())) {
+            Some(problem) => Err(ErrorKind::Synchronizer(problem).into()),
+            None => Ok(()),
+        }
     }
 
     /// Its version, as it is logged and sent to the core.
@@ -159,4 +166,16 @@ impl fmt::Debug for Synchronizer {
             .field("steps", &steps)
             .finish_non_exhaustive()
     }
+}
+
+/// What is wrong with a model that has the name of one that every core has, and is another.
+pub(crate) fn taken_name(models: impl IntoIterator<Item = &'static ModelDef>) -> Option<String> {
+    let is_core =
+        |model: &ModelDef| xos_model_client::models::core_models().find(|core| core.name == model.name);
+    let other = models.into_iter().find(|model| is_core(model).is_some_and(|core| core != *model))?;
+    let name = &other.name;
+    Some(format!(
+        "model {name}: every core has a model of this name already; rename yours, or give it another name with \
+         #[xos(name = \"...\")]"
+    ))
 }

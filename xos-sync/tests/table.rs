@@ -53,8 +53,16 @@ async fn an_object_that_waits_for_a_failed_one_says_so() {
     let steps = Synchronizer::new("hello").sync_step(Broken).sync_step(Fine);
     assert!(run_on(core.accessor(), config, steps, std::future::pending()).await.is_err());
 
-    let models = [Service::def(), ServiceInstance::def()];
-    let table = object_table(core.accessor().as_ref(), &models).await.unwrap();
+    let steps = Synchronizer::new("hello").sync_step(Broken).sync_step(Fine).model::<Site>();
+    let site = Site {
+        name: "lonely".into(),
+        login_base: "l".into(),
+        abbreviated_name: "l".into(),
+        ..Default::default()
+    };
+    core.create(site).await.unwrap();
+    let table = object_table(core.accessor().as_ref(), &steps).await.unwrap();
+    assert!(line(&table, "lonely").contains("(no step takes it)"), "{table}");
     assert!(line(&table, "hello").contains("Maybe not"), "{table}");
     assert!(line(&table, "waiting").contains("(waits for Service 1)"), "{table}");
     assert!(line(&table, "frozen").contains("(not to be synchronized)"), "{table}");

@@ -44,7 +44,7 @@ impl Shell {
             Action::Cancel { run, why } => self.cancel(run, why),
             Action::Wake(moment) => self.alarms.wake = moment,
             Action::Scan(models) => {
-                self.scan(models.iter().map(|model| ModelId(model.0)).collect::<Vec<_>>());
+                self.scan(models.iter().map(|model| ModelId(model.0)).collect());
             }
             Action::Watch(key) => {
                 self.watched.insert(key);

@@ -16,8 +16,11 @@ use super::clock::Clock;
 use super::worker::Ended;
 use crate::engine::Moment;
 
-/// How much of one kind is taken at once: what is told to the engine in one go must not take long.
+/// How much is taken at once: what is told to the engine in one go must not take long.
 const AT_ONCE: usize = 512;
+
+/// How many changes are taken at once. A deletion and all that it takes along are best heard of together.
+const CHANGES_AT_ONCE: usize = 16 * 1024;
 
 /// Everything the shell waits for, except answers of the core, which it adds to itself.
 pub(super) struct Inbox<'a, S> {
@@ -109,7 +112,7 @@ impl<'a, S: Future<Output = ()>> Inbox<'a, S> {
         {
             batch.io.push(done);
         }
-        while batch.changes.len() < AT_ONCE
+        while batch.changes.len() < CHANGES_AT_ONCE
             && let Poll::Ready(Some(change)) = self.feed.poll_next_unpin(cx)
         {
             batch.changes.push(change);

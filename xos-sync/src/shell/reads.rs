@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::mem;
+use std::ops::Range;
 use std::time::Duration;
 
 use xos_model_client::{
@@ -11,7 +12,7 @@ use xos_model_client::{
 
 use super::cache::Cache;
 use super::facts::{self, Status};
-use super::layout::ReverseDependency;
+use super::layout::{Layout, Leaf, ReverseDependency};
 use super::{Io, Shell};
 use crate::engine::{Complete, Event, Fact, ObjectKey, Outcome, ReadId, Run, Why};
 
@@ -25,6 +26,8 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Reads {
     latest: u64,
+    /// The models that are observed, targets of links first.
+    order: Vec<ModelId>,
     /// Models that are to be scanned, in order, after the one that is.
     scans: VecDeque<ModelId>,
     /// The scan that is under way.
@@ -33,7 +36,7 @@ pub(super) struct Reads {
     refused: Vec<ModelId>,
     /// Objects that the feed told of, to be read, by leaf model.
     changed: HashMap<ModelId, HashSet<ObjectId>>,
-    reading_changes: usize,
+    reading_changes: bool,
     /// Runs whose object is to be read before they start, by leaf model.
     to_fetch: HashMap<ModelId, Vec<(Run, ObjectId)>>,
     pub(super) cache: Cache,
@@ -53,7 +56,7 @@ impl Reads {
             && self.scans.is_empty()
             && self.refused.is_empty()
             && self.changed.is_empty()
-            && self.reading_changes == 0
+            && !self.reading_changes
     }
 
     /// The runs that wait for their record.
@@ -65,9 +68,7 @@ impl Reads {
 /// A read that has ended, or one page of it.
 pub(super) struct ReadDone {
     read: ReadId,
-    leaf: ModelId,
     what: What,
-    result: Result<Answer, Error>,
 }
 
 /// What the core answered.
@@ -79,15 +80,18 @@ struct Answer {
     next: Option<Page>,
 }
 
-/// What was read.
+/// What was read, and what the core answered.
 enum What {
-    /// A page of a scan.
-    Scan(QueryKind),
+    /// A page of the scan of a model.
+    Scan(ModelId, QueryKind, Result<Answer, Error>),
     /// These objects, because they changed.
-    Changed(Vec<ObjectId>),
+    Changed(Changed, Result<Vec<(ModelId, Answer)>, Error>),
     /// These objects, because runs are about to start.
-    Fetch(Vec<(Run, ObjectId)>),
+    Fetch(ModelId, Vec<(Run, ObjectId)>, Result<Answer, Error>),
 }
+
+/// Objects that changed, by leaf model.
+type Changed = Vec<(ModelId, Vec<ObjectId>)>;
 
 /// What was read, with the objects that the dependency graph makes it wait for.
 async fn answer(
@@ -134,6 +138,37 @@ async fn linked_from(
     Ok(keys)
 }
 
+/// Objects of one model, by id.
+async fn read_objects(
+    accessor: &dyn ModelAccessor,
+    layout: &Layout,
+    model: ModelId,
+    ids: &[ObjectId],
+) -> Result<Answer, Error> {
+    let (mut records, mut waits_for) = (Vec::with_capacity(ids.len()), Vec::new());
+    if let Some(leaf) = layout.leaf(model) {
+        for some in ids.chunks(PAGE) {
+            let found = accessor.get(&leaf.shape, some).await?;
+            let more = answer(accessor, &leaf.reverse, found, None).await?;
+            records.extend(more.records);
+            waits_for.extend(more.waits_for);
+        }
+    }
+    Ok(Answer { records, waits_for, next: None })
+}
+
+async fn read_all(
+    accessor: &dyn ModelAccessor,
+    layout: &Layout,
+    changed: &Changed,
+) -> Result<Vec<(ModelId, Answer)>, Error> {
+    let mut answers = Vec::with_capacity(changed.len());
+    for (model, ids) in changed {
+        answers.push((*model, read_objects(accessor, layout, *model, ids).await?));
+    }
+    Ok(answers)
+}
+
 impl Shell {
     /// A read starts now.
     pub(super) fn new_read(&mut self, models: &[crate::engine::ModelId]) -> ReadId {
@@ -143,9 +178,11 @@ impl Shell {
         read
     }
 
-    /// Reads everything that is due or doomed of these models, one after the other.
-    pub(super) fn scan(&mut self, models: impl IntoIterator<Item = ModelId>) {
-        self.reads.scans = models.into_iter().collect();
+    /// Reads everything that is due or doomed of these models, one after the other: all that are observed, targets of
+    /// links first.
+    pub(super) fn scan(&mut self, models: Vec<ModelId>) {
+        self.reads.order = models;
+        self.reads.scans = self.reads.order.iter().copied().collect();
         self.reads.refused.clear();
         if let Some(scan) = &mut self.reads.scanning {
             scan.outdated = true;
@@ -156,8 +193,7 @@ impl Shell {
     /// Reads everything again, behind the feed's back.
     pub(super) fn scan_all(&mut self) {
         if self.reads.scanning.is_none() && !self.core_down {
-            let models: Vec<ModelId> = self.layout.leaves().map(|leaf| leaf.id).collect();
-            self.scan(models);
+            self.scan(self.reads.order.clone());
         }
     }
 
@@ -196,7 +232,7 @@ impl Shell {
                 }
                 Err(error) => Err(error),
             };
-            Io::Read(ReadDone { read, leaf: model, what: What::Scan(kind), result })
+            Io::Read(ReadDone { read, what: What::Scan(model, kind, result) })
         }));
     }
 
@@ -230,18 +266,22 @@ impl Shell {
     }
 
     /// Reads the objects that changed; what changes meanwhile is read afterwards.
+    ///
+    /// One read for all of them: of an object and one that depends on it, deleted together, the engine has to hear
+    /// together.
     pub(super) fn read_changes(&mut self) {
-        if self.reads.changed.is_empty() || self.reads.reading_changes > 0 || self.core_down {
+        if self.reads.changed.is_empty() || self.reads.reading_changes || self.core_down {
             return;
         }
-        for (model, ids) in mem::take(&mut self.reads.changed) {
-            let mut ids: Vec<ObjectId> = ids.into_iter().collect();
-            ids.sort_unstable();
-            for chunk in ids.chunks(PAGE) {
-                self.reads.reading_changes += 1;
-                self.read_objects(model, chunk.to_vec(), What::Changed(chunk.to_vec()));
-            }
-        }
+        self.reads.reading_changes = true;
+        let changed: Changed =
+            self.reads.changed.drain().map(|(model, ids)| (model, ids.into_iter().collect())).collect();
+        let read = self.new_read(&[]);
+        let (accessor, layout) = (self.accessor.clone(), self.layout.clone());
+        self.io.push(Box::pin(async move {
+            let result = read_all(accessor.as_ref(), &layout, &changed).await;
+            Io::Read(ReadDone { read, what: What::Changed(changed, result) })
+        }));
     }
 
     /// A run needs its object to be read before it starts.
@@ -256,46 +296,58 @@ impl Shell {
         }
         for (model, runs) in mem::take(&mut self.reads.to_fetch) {
             for chunk in runs.chunks(PAGE) {
-                let ids = chunk.iter().map(|(_, id)| *id).collect();
-                self.read_objects(model, ids, What::Fetch(chunk.to_vec()));
+                self.fetch_some(model, chunk.to_vec());
             }
         }
     }
 
-    fn read_objects(&mut self, model: ModelId, ids: Vec<ObjectId>, what: What) {
-        let Some(leaf) = self.layout.leaf(model) else { return };
-        let (accessor, shape, reverse) = (self.accessor.clone(), leaf.shape.clone(), leaf.reverse.clone());
+    fn fetch_some(&mut self, model: ModelId, runs: Vec<(Run, ObjectId)>) {
         let read = self.new_read(&[]);
+        let (accessor, layout) = (self.accessor.clone(), self.layout.clone());
         self.io.push(Box::pin(async move {
-            let result = match accessor.get(&shape, &ids).await {
-                Ok(records) => answer(accessor.as_ref(), &reverse, records, None).await,
-                Err(error) => Err(error),
-            };
-            Io::Read(ReadDone { read, leaf: model, what, result })
+            let ids: Vec<ObjectId> = runs.iter().map(|(_, id)| *id).collect();
+            let result = read_objects(accessor.as_ref(), &layout, model, &ids).await;
+            Io::Read(ReadDone { read, what: What::Fetch(model, runs, result) })
         }));
     }
 
     /// A read has ended, or one page of it.
     pub(super) fn read_done(&mut self, done: ReadDone) {
-        let ReadDone { read, leaf, what, result } = done;
-        match result {
-            Ok(answer) => match what {
-                What::Scan(kind) => self.page_read(read, leaf, kind, &answer),
-                What::Changed(ids) => {
-                    self.tell_records(read, leaf, &answer, Why::Change);
-                    self.tell_vanished(read, leaf, &ids, &answer.records);
-                    self.changes_read(read);
+        let ReadDone { read, what } = done;
+        match what {
+            What::Scan(leaf, kind, Ok(answer)) => self.page_read(read, leaf, kind, answer),
+            What::Scan(leaf, _, Err(error)) => self.scan_failed(read, leaf, &error),
+            What::Changed(changed, Ok(answers)) => {
+                self.tell_vanished(read, &changed, &answers);
+                self.tell_records(read, &answers, Why::Change);
+                self.reads.reading_changes = false;
+                self.tell(Event::ReadEnded(read, Complete::Partial));
+                self.read_changes();
+            }
+            What::Changed(changed, Err(error)) => {
+                self.cannot_read(changed.first().map(|(leaf, _)| *leaf), &error);
+                for (leaf, ids) in changed {
+                    self.reads.changed.entry(leaf).or_default().extend(ids);
                 }
-                What::Fetch(runs) => self.fetched(read, &runs, answer),
-            },
-            Err(error) => self.read_failed(read, leaf, what, &error),
+                self.reads.reading_changes = false;
+                self.tell(Event::ReadEnded(read, Complete::Partial));
+            }
+            What::Fetch(_, runs, Ok(answer)) => self.fetched(read, &runs, answer),
+            What::Fetch(leaf, runs, Err(error)) => {
+                self.cannot_read(Some(leaf), &error);
+                self.tell(Event::ReadEnded(read, Complete::Partial));
+                for (run, _) in runs {
+                    self.finish(run, Outcome::Interrupted);
+                }
+            }
         }
     }
 
-    fn page_read(&mut self, read: ReadId, leaf: ModelId, kind: QueryKind, answer: &Answer) {
-        self.tell_records(read, leaf, answer, Why::Scan);
+    fn page_read(&mut self, read: ReadId, leaf: ModelId, kind: QueryKind, answer: Answer) {
+        let next = answer.next;
+        self.tell_records(read, &[(leaf, answer)], Why::Scan);
         let outdated = self.reads.scanning.is_some_and(|scan| scan.read == read && scan.outdated);
-        match (answer.next, kind) {
+        match (next, kind) {
             _ if outdated => self.scanned(read, Complete::Partial),
             (Some(page), kind) => self.read_page(read, leaf, kind, page),
             (None, QueryKind::DirtyObjects | QueryKind::Live) => {
@@ -312,41 +364,24 @@ impl Shell {
         self.next_scan();
     }
 
-    fn changes_read(&mut self, read: ReadId) {
-        self.tell(Event::ReadEnded(read, Complete::Partial));
-        self.reads.reading_changes -= 1;
-        self.read_changes();
+    fn scan_failed(&mut self, read: ReadId, leaf: ModelId, error: &Error) {
+        self.cannot_read(Some(leaf), error);
+        if error.is_interruption() {
+            // The engine asks for all scans again when the core is back.
+            self.reads.scans.clear();
+        } else {
+            self.reads.refused.push(leaf);
+        }
+        self.scanned(read, Complete::Partial);
     }
 
-    fn read_failed(&mut self, read: ReadId, leaf: ModelId, what: What, error: &Error) {
+    fn cannot_read(&mut self, leaf: Option<ModelId>, error: &Error) {
         if error.is_interruption() {
             self.core_is_away(error);
         } else {
-            let model_name = self.layout.name(leaf);
+            let model_name = leaf.map_or("?", |leaf| self.layout.name(leaf));
             tracing::error!(parent: &self.span, e = %error, model_name, "objects cannot be read; trying again");
             self.alarms.reads = self.alarms.reads.min(self.now + AGAIN);
-        }
-        match what {
-            What::Scan(_) => {
-                if error.is_interruption() {
-                    // The engine asks for all scans again when the core is back.
-                    self.reads.scans.clear();
-                } else {
-                    self.reads.refused.push(leaf);
-                }
-                self.scanned(read, Complete::Partial);
-            }
-            What::Changed(ids) => {
-                self.reads.changed.entry(leaf).or_default().extend(ids);
-                self.tell(Event::ReadEnded(read, Complete::Partial));
-                self.reads.reading_changes -= 1;
-            }
-            What::Fetch(runs) => {
-                self.tell(Event::ReadEnded(read, Complete::Partial));
-                for (run, _) in runs {
-                    self.finish(run, Outcome::Interrupted);
-                }
-            }
         }
     }
 
@@ -358,42 +393,63 @@ impl Shell {
         self.read_changes();
     }
 
-    fn tell_vanished(&mut self, read: ReadId, leaf: ModelId, ids: &[ObjectId], records: &[Option<Record>]) {
-        let Some(root) = self.layout.leaf(leaf).map(|leaf| leaf.root) else { return };
-        for (id, record) in ids.iter().zip(records) {
-            if record.is_none() {
-                self.tell(Event::Vanished(facts::key_of(root, *id), read));
+    fn tell_vanished(&mut self, read: ReadId, changed: &Changed, answers: &[(ModelId, Answer)]) {
+        let layout = self.layout.clone();
+        for ((leaf, ids), (_, answer)) in changed.iter().zip(answers) {
+            let Some(leaf) = layout.leaf(*leaf) else { continue };
+            for (id, _) in ids.iter().zip(&answer.records).filter(|(_, record)| record.is_none()) {
+                self.tell(Event::Vanished(facts::key_of(leaf.root, *id), read));
             }
         }
     }
 
     /// Tells the engine what records say, and keeps those that will be worked on as they are.
-    fn tell_records(&mut self, read: ReadId, model: ModelId, answer: &Answer, why: Why) {
+    fn tell_records(&mut self, read: ReadId, answers: &[(ModelId, Answer)], why: Why) {
         let layout = self.layout.clone();
-        let Some(leaf) = layout.leaf(model) else { return };
         let mut links = Vec::new();
-        let mut found: Vec<(Status, std::ops::Range<usize>)> = Vec::with_capacity(answer.records.len());
-        for (at, record) in answer.records.iter().enumerate() {
-            let Some(record) = record else { continue };
-            let status = facts::status_of(leaf, record, &self.clock);
-            let start = links.len();
-            if status.asks_for_work() {
-                facts::links_of(leaf, record, &mut links);
-                links.extend(answer.waits_for.get(at).into_iter().flatten());
+        let mut found: Vec<(&Leaf, Status, Range<usize>)> = Vec::new();
+        for (model, answer) in answers {
+            let Some(leaf) = layout.leaf(*model) else { continue };
+            found.reserve(answer.records.len());
+            for (at, record) in answer.records.iter().enumerate() {
+                let Some(record) = record else { continue };
+                let status = facts::status_of(leaf, record, &self.clock);
+                let start = links.len();
+                if status.asks_for_work() {
+                    facts::links_of(leaf, record, &mut links);
+                    links.extend(answer.waits_for.get(at).into_iter().flatten());
+                }
+                let key = facts::key_of(leaf.root, status.id);
+                if status.asks_for_work() && !status.will_be_claimed() {
+                    self.reads.cache.put(key, read, record.clone());
+                } else {
+                    self.reads.cache.drop_record(key);
+                }
+                found.push((leaf, status, start..links.len()));
             }
-            let key = facts::key_of(leaf.root, status.id);
-            if status.asks_for_work() && !status.will_be_claimed() {
-                self.reads.cache.put(key, read, record.clone());
-            } else {
-                self.reads.cache.drop_record(key);
-            }
-            found.push((status, start..links.len()));
         }
-        let facts: Vec<Fact<'_>> = found
-            .iter()
-            .map(|(status, range)| status.fact(leaf, read, why, links.get(range.clone()).unwrap_or_default()))
-            .collect();
-        self.tell(Event::Facts(&facts));
+        if why == Why::Change {
+            self.in_order(&mut found);
+        }
+        for some in found.chunks(PAGE) {
+            let facts: Vec<Fact<'_>> = some
+                .iter()
+                .map(|(leaf, status, range)| {
+                    status.fact(leaf, read, why, links.get(range.clone()).unwrap_or_default())
+                })
+                .collect();
+            self.tell(Event::Facts(&facts));
+        }
+    }
+
+    /// Puts deleted objects first, those that depend on others before these; then the live ones the other way round.
+    fn in_order(&self, found: &mut [(&Leaf, Status, Range<usize>)]) {
+        let rank =
+            |leaf: &Leaf| self.reads.order.iter().position(|model| *model == leaf.id).unwrap_or_default();
+        found.sort_by_key(|(leaf, status, _)| {
+            let (rank, id) = (rank(leaf) as i64, i64::from(status.id.get()));
+            if status.doomed { (0, -rank, -id) } else { (1, rank, id) }
+        });
     }
 
     /// The objects of runs that are about to start were read.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tracing::info_span;
-use xos_model_client::{ModelAccessor, ModelId, ObjectId, Record};
+use xos_model_client::{ModelAccessor, ModelId, ObjectId, Record, Value};
 
 use super::layout::{Layout, Leaf};
 use super::status;
@@ -147,6 +147,7 @@ impl Shell {
             "step",
             model_name = %leaf.name,
             pk = running.key.id(),
+            object = name_of(&record),
             attempt = running.attempt,
             reason = ?running.why,
         );
@@ -192,4 +193,9 @@ impl Shell {
         let found = self.running(run).map(|running| (running.leaf, running.id().get()));
         found.map_or_else(|| ("?".to_owned(), 0), |(leaf, pk)| (self.layout.name(leaf).to_owned(), pk))
     }
+}
+
+/// What people call the object, if it has a name.
+fn name_of(record: &Record) -> Option<&str> {
+    record.get("name").and_then(Value::as_text)
 }

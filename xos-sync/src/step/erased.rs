@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use xos_model_client::{Model, ModelDef, Record, Shape};
+use xos_model_client::{Model, ModelDef, Record, Shape, changed_fields};
 
 use super::{StepResult, SyncStep};
 use crate::context::Context;
@@ -110,6 +110,10 @@ impl<S: SyncStep> AnyStep for Erased<S> {
             return Ok(Did::Nothing);
         }
         self.step.sync_record(ctx, &mut object).await?;
+        // It costs a little, so only where people try things out.
+        if cfg!(debug_assertions) {
+            warn_of_unsaved(&object);
+        }
         Ok(Did::Work)
     }
 
@@ -120,6 +124,15 @@ impl<S: SyncStep> AnyStep for Erased<S> {
         }
         self.step.delete_record(ctx, &object).await?;
         Ok(Did::Work)
+    }
+}
+
+/// A step that sets fields and forgets to save them succeeds, and nothing shows it.
+fn warn_of_unsaved<M: Model>(object: &M) {
+    let changed: Vec<&str> = changed_fields(object).iter().map(|changed| changed.field).collect();
+    if !changed.is_empty() {
+        let fields = changed.join(", ");
+        tracing::warn!(fields, "the step changed fields and did not save them; ctx.save(o) stores them");
     }
 }
 

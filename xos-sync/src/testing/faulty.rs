@@ -228,7 +228,7 @@ impl<A: ModelAccessor> Faulty<A> {
     async fn call<T>(
         &self,
         fault: Option<Fault>,
-        model: &ModelName,
+        (model, id): (&ModelName, ObjectId),
         call: impl Future<Output = Result<T>> + Send,
     ) -> Result<T> {
         match fault {
@@ -236,7 +236,7 @@ impl<A: ModelAccessor> Faulty<A> {
             Some(Fault::Away) => Err(Error::away("injected")),
             Some(Fault::Refused(text)) => {
                 let faults = vec![xos_model_client::FieldFault::whole(text)];
-                Err(Error::invalid(model.clone(), ObjectId::UNSET, faults))
+                Err(Error::invalid(model.clone(), id, faults))
             }
             Some(Fault::Delay(delay)) => {
                 tokio::time::sleep(delay).await;
@@ -282,14 +282,15 @@ impl<A: ModelAccessor> ModelAccessor for Faulty<A> {
     async fn find(&self, query: &Query, page: Page) -> Result<Found> {
         let model = query.shape.model();
         let fault = self.fault(Call::Find, model, &[]);
-        let result = self.call(fault, model, self.inner.find(query, page)).await;
+        let result = self.call(fault, (model, ObjectId::UNSET), self.inner.find(query, page)).await;
         self.note(entry(Call::Find, model, ObjectId::UNSET), &result);
         result
     }
 
     async fn get(&self, shape: &Arc<Shape>, ids: &[ObjectId]) -> Result<Vec<Option<Record>>> {
         let fault = self.fault(Call::Get, shape.model(), &[]);
-        let result = self.call(fault, shape.model(), self.inner.get(shape, ids)).await;
+        let first = ids.first().copied().unwrap_or_default();
+        let result = self.call(fault, (shape.model(), first), self.inner.get(shape, ids)).await;
         for id in ids {
             self.note(entry(Call::Get, shape.model(), *id), &result);
         }
@@ -319,7 +320,7 @@ impl<A: ModelAccessor> ModelAccessor for Faulty<A> {
                 let one = async {
                     self.inner.write(vec![write]).await.into_iter().next().unwrap_or_else(no_answer)
                 };
-                answers.push(Some(self.call(fault, &model, one).await));
+                answers.push(Some(self.call(fault, (&model, id), one).await));
             }
         }
         let mut rest =
@@ -351,7 +352,7 @@ impl<A: ModelAccessor> ModelAccessor for Faulty<A> {
     async fn onboard(&self, what: &Onboard) -> Result<Onboarded> {
         let none = ModelName::Borrowed("");
         let fault = self.fault(Call::Onboard, &none, &[]);
-        let result = self.call(fault, &none, self.inner.onboard(what)).await;
+        let result = self.call(fault, (&none, ObjectId::UNSET), self.inner.onboard(what)).await;
         self.note(entry(Call::Onboard, &none, ObjectId::UNSET), &result);
         result
     }

@@ -22,7 +22,7 @@ pub struct Entry {
     pub id: ObjectId,
     /// The fields that a write sets.
     pub fields: Vec<(String, Value)>,
-    /// On whose behalf a write was made.
+    /// On whose behalf a write was made; a read is made on nobody's.
     pub by: Caller,
     /// How it ended.
     pub outcome: Outcome,
@@ -67,7 +67,10 @@ impl Entry {
 
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {} {} by {:?}", self.call, self.model, self.id, self.by)?;
+        write!(f, "{:?} {} {}", self.call, self.model, self.id)?;
+        if self.call.is_write() {
+            write!(f, " by {:?}", self.by)?;
+        }
         for (name, value) in &self.fields {
             write!(f, " {name}={value}")?;
         }

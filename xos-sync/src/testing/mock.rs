@@ -5,13 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use xos_core::EmbeddedCore;
 use xos_model_client::{
-    Caller, Deleted, LoadModels, Model, ModelAccessor, ModelClient, ModelDef, ObjectId, Objects, Onboard,
-    Result,
+    Caller, Deleted, ErrorKind, LoadModels, Model, ModelAccessor, ModelClient, ModelDef, ObjectId, Objects,
+    Onboard, Result,
 };
 
 use super::faulty::{Faulty, Rule};
 use super::journal::Journal;
 use crate::context::Context;
+use crate::synchronizer::taken_name;
 
 /// The embedded core in memory, for unit tests: the same rules as everywhere, a journal, and faults on demand.
 ///
@@ -85,6 +86,9 @@ impl MockAccessor {
     ///
     /// Models that break a rule.
     pub async fn load<M: Model>(&self) -> Result<()> {
+        if let Some(problem) = taken_name(M::def().closure()) {
+            return Err(ErrorKind::Onboarding { service: "mock".to_owned(), problem }.into());
+        }
         let models: Vec<ModelDef> = {
             let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
             if loaded.iter().any(|model| model.name == M::MODEL_NAME) {
