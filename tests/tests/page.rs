@@ -5,7 +5,7 @@
 include!("../../xos-sync/examples/page.rs");
 
 #[xos_sync::test]
-async fn arya_is_greeted() -> Result<(), Box<dyn std::error::Error>> {
+async fn arya_is_greeted() -> xos_sync::Result<()> {
     let core = MockAccessor::new();
     core.create(HelloWorldService {
         service: Service { name: "HelloWorld".into(), ..Default::default() },
@@ -14,12 +14,12 @@ async fn arya_is_greeted() -> Result<(), Box<dyn std::error::Error>> {
     .await?;
     let mut arya =
         core.create(HelloWorldServiceInstance { hello_to: "Arya".into(), ..Default::default() }).await?;
-    SyncGreeting.sync_record(&core.context(), &mut arya).await.unwrap();
+    SyncGreeting.sync_record(&core.context(), &mut arya).await?;
     Ok(())
 }
 
 #[xos_sync::test]
-async fn tyrion_is_deferred() -> Result<(), Box<dyn std::error::Error>> {
+async fn tyrion_is_deferred() -> xos_sync::Result<()> {
     let core = MockAccessor::new();
     let hello = Service { name: "HelloWorld".into(), ..Default::default() };
     core.create(HelloWorldService { service: hello, hello_from: "Jon Snow".into() }).await?;

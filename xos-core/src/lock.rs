@@ -63,7 +63,7 @@ fn taken(database: &Path, file: &mut File) -> Error {
     let pid = text.trim();
     let by = if pid.is_empty() { "another process".to_owned() } else { format!("process {pid}") };
     let problem = format!(
-        "is in use by {by}; stop that process first, give this one another database, or open it for reading only"
+        "is in use by {by}; stop that process first, give this one another database, or only look at it with --show"
     );
     ErrorKind::Store { path: database.display().to_string(), problem, source: None }.into()
 }

@@ -327,7 +327,7 @@ fn requirements_are_links_to_nodes_of_the_recipe() {
     check(
         "a:\n  type: tosca.nodes.Network\n  properties: {name: x}\n  requirements: [permitted_slices: b]\n\
          b: {type: tosca.nodes.Slice, properties: {name: x}}",
-        "r.yaml:7:22: node a: permitted_slices: is a list of links, which a recipe cannot set",
+        "r.yaml:7:22: node a: permitted_slices: is a list of links, which a recipe cannot set; let a step set it",
     );
 }
 

@@ -4,8 +4,6 @@ use xos_sync::testing::{Call, Fault, Rule};
 
 use super::*;
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
-
 fn service() -> HelloWorldService {
     let service = Service { name: "HelloWorld".into(), ..Default::default() };
     HelloWorldService { service, hello_from: "Jon Snow".into() }
@@ -16,16 +14,16 @@ fn greeting(hello_to: &str) -> HelloWorldServiceInstance {
 }
 
 #[xos_sync::test]
-async fn arya_is_greeted() -> Outcome {
+async fn arya_is_greeted() -> xos_sync::Result<()> {
     let core = MockAccessor::new();
     core.create(service()).await?;
     let mut arya = core.create(greeting("Arya")).await?;
-    assert!(SyncHelloWorldServiceInstance.sync_record(&core.context(), &mut arya).await.is_ok());
+    SyncHelloWorldServiceInstance.sync_record(&core.context(), &mut arya).await?;
     Ok(())
 }
 
 #[xos_sync::test]
-async fn tyrion_is_greeted_later() -> Outcome {
+async fn tyrion_is_greeted_later() -> xos_sync::Result<()> {
     let core = MockAccessor::new();
     core.create(service()).await?;
     let mut tyrion = core.create(greeting("Tyrion Lannister")).await?;
@@ -38,7 +36,7 @@ async fn tyrion_is_greeted_later() -> Outcome {
 }
 
 #[xos_sync::test]
-async fn joffrey_is_not_greeted() -> Outcome {
+async fn joffrey_is_not_greeted() -> xos_sync::Result<()> {
     let core = MockAccessor::new();
     core.create(service()).await?;
     let mut joffrey = core.create(greeting("Joffrey Baratheon")).await?;
@@ -48,7 +46,7 @@ async fn joffrey_is_not_greeted() -> Outcome {
 }
 
 #[xos_sync::test]
-async fn a_core_that_is_away_interrupts_a_greeting() -> Outcome {
+async fn a_core_that_is_away_interrupts_a_greeting() -> xos_sync::Result<()> {
     let core = MockAccessor::new();
     core.create(service()).await?;
     let mut arya = core.create(greeting("Arya")).await?;
@@ -59,11 +57,11 @@ async fn a_core_that_is_away_interrupts_a_greeting() -> Outcome {
 }
 
 #[xos_sync::test]
-async fn a_service_says_that_it_was_updated_and_deleted() -> Outcome {
+async fn a_service_says_that_it_was_updated_and_deleted() -> xos_sync::Result<()> {
     let core = MockAccessor::new();
     let mut service = core.create(service()).await?;
-    assert!(SyncHelloWorldService.sync_record(&core.context(), &mut service).await.is_ok());
-    assert!(SyncHelloWorldService.delete_record(&core.context(), &service).await.is_ok());
+    SyncHelloWorldService.sync_record(&core.context(), &mut service).await?;
+    SyncHelloWorldService.delete_record(&core.context(), &service).await?;
     assert!(core.journal().writes().len() == 1, "the step itself wrote nothing");
     Ok(())
 }

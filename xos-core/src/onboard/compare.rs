@@ -41,7 +41,7 @@ pub(super) fn alterations(
         return Ok(steps);
     }
     let problem = format!(
-        "cannot be loaded, since objects would lose data: {}; or delete the objects first, or unload the models with the cleanup Purge",
+        "cannot be loaded, since objects would lose data: {}; or delete the objects first, or begin with another database",
         reasons.join("; ")
     );
     Err(refused(service, problem))

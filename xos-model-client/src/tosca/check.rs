@@ -265,7 +265,7 @@ impl<'a> Checker<'a> {
             return Err((link.at, format!("is no link of {}; write it under properties", info.name())));
         };
         if field.def.kind == Kind::Links {
-            return Err((link.at, "is a list of links, which a recipe cannot set".into()));
+            return Err((link.at, "is a list of links, which a recipe cannot set; let a step set it".into()));
         }
         let Some(target) = self.by_name.get(link.target.as_str()) else {
             let problem = match closest(&link.target, self.by_name.keys().copied()) {
@@ -372,7 +372,7 @@ fn property(schema: &Schema, info: &ModelInfo, entry: &Entry) -> Result<Setting,
     let def = &field.def;
     if let Some(target) = field.target.and_then(|target| schema.by_id(target)) {
         let problem = if def.kind == Kind::Links {
-            "is a list of links, which a recipe cannot set".to_owned()
+            "is a list of links, which a recipe cannot set; let a step set it".to_owned()
         } else {
             format!(
                 "is a link; write \"- {}: {{node: <name>, relationship: tosca.relationships.BelongsToOne}}\" under \
