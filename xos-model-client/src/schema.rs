@@ -379,14 +379,22 @@ fn resolve(
     by_name: &HashMap<ModelName, ModelId>,
 ) -> Result<ModelInfo, SchemaFault> {
     let chain = chain_of(def, defs, by_name)?;
-    if let Some(owner) = &def.owner_class
-        && !by_name.contains_key(owner)
-    {
-        return Err(fault(
-            def,
-            None,
-            format!("its owner class {owner} is not among the models; load it too"),
-        ));
+    if let Some(owner) = &def.owner_class {
+        let Some(id) = by_name.get(owner) else {
+            return Err(fault(
+                def,
+                None,
+                format!("its owner class {owner} is not among the models; load it too"),
+            ));
+        };
+        let is_service = chain_of(defs[id.0 as usize], defs, by_name)?
+            .iter()
+            .any(|id| defs[id.0 as usize].name == "Service");
+        if !is_service {
+            let problem =
+                format!("its owner class {owner} is no Service; name the model of the service it belongs to");
+            return Err(fault(def, None, problem));
+        }
     }
     let mut fields: Vec<FieldInfo> = Vec::new();
     let mut with_fields = 0;

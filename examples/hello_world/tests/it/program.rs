@@ -149,3 +149,23 @@ fn a_second_program_on_the_same_file_is_told_who_has_it() {
     let (status, log) = program.interrupt();
     assert_eq!(status.code(), Some(0), "{log}");
 }
+
+#[test]
+fn unloading_deletes_the_objects_by_their_steps_first() {
+    let stage = Stage::new();
+    assert!(stage.run(&["--once"]).status.success());
+    stage.write("config.yaml", "name: hello-world\ndesired_state: unload\n");
+    let config = stage.path("config.yaml").display().to_string();
+    let run = stage.run(&["-C", &config]);
+    let log = text(&run.stderr);
+    assert!(run.status.success(), "{log}");
+    for line in [
+        "HelloWorldServiceInstance has been deleted!",
+        "HelloWorldService has been deleted!",
+        "Models successfully unloaded. Synchronizer exiting",
+    ] {
+        assert!(log.contains(line), "expected {line:?} in: {log}");
+    }
+    assert!(!stage.show().contains("HelloWorldService"));
+    assert!(stage.run(&["--once"]).status.success(), "they can be loaded again");
+}
