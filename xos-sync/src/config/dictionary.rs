@@ -294,7 +294,7 @@ mod tests {
         );
         check(
             &format!("handlers: {{a: {{{stream}, level: LOUD}}}}"),
-            "logging.handlers.a.level must be one of CRITICAL, ERROR, WARNING, INFO, DEBUG, TRACE, NOTSET, not text",
+            "logging.handlers.a.level must be one of CRITICAL, ERROR, WARNING, INFO, DEBUG, TRACE, NOTSET, not \"LOUD\"",
         );
         check(
             &format!("handlers: {{a: {{{stream}, formatter: xml}}}}"),

@@ -185,6 +185,11 @@ impl Kind {
     /// Whether `node` is such a value: else what was expected and, where it helps, what to do.
     pub(crate) fn check(self, node: &Node) -> Result<(), (String, Option<String>)> {
         let wrong = |expected: &str| Err((format!("must be {expected}, not {}", node.kind()), None));
+        // Only of kinds that cannot be a secret is the value itself shown.
+        let not_this = |expected: &str| match &node.value {
+            Value::Text(text) => Err((format!("must be {expected}, not \"{text}\""), None)),
+            _ => wrong(expected),
+        };
         match (self, &node.value) {
             (Self::Anything, _) | (Self::Section, Value::Map(_)) | (Self::List, Value::List(_)) => Ok(()),
             (Self::Section, _) => wrong("a map of keys"),
@@ -198,7 +203,7 @@ impl Kind {
                 ))
             }
             (Self::Text | Self::Secret | Self::Path, _) => wrong("text"),
-            (Self::Switch, _) => switch(node).map_or_else(|| wrong("true or false"), |_| Ok(())),
+            (Self::Switch, _) => switch(node).map_or_else(|| not_this("true or false"), |_| Ok(())),
             (Self::Count { min, max, .. }, Value::Whole(count)) if (min..=max).contains(count) => Ok(()),
             (Self::Count { min, max, .. }, Value::Whole(count)) if min == max => {
                 Err((format!("must be {min}, not {count}"), None))
@@ -206,7 +211,7 @@ impl Kind {
             (Self::Count { min, max, .. }, Value::Whole(count)) => {
                 Err((format!("must be from {min} to {max}, not {count}"), None))
             }
-            (Self::Count { .. }, _) => wrong("a whole number"),
+            (Self::Count { .. }, _) => not_this("a whole number"),
             (Self::Period { zero }, _) => check_period(node, zero),
             (Self::Names, Value::List(items)) => match items.iter().find(|item| item.text().is_none()) {
                 None => Ok(()),
@@ -219,7 +224,7 @@ impl Kind {
             }
             (Self::Choice(choices), _) => wrong(&format!("one of {}", choices.join(", "))),
             (Self::Level, _) => level(node).map_or_else(
-                || wrong("one of CRITICAL, ERROR, WARNING, INFO, DEBUG, TRACE, NOTSET"),
+                || not_this("one of CRITICAL, ERROR, WARNING, INFO, DEBUG, TRACE, NOTSET"),
                 |_| Ok(()),
             ),
         }

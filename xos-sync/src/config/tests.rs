@@ -176,7 +176,7 @@ fn bad_input_names_key_file_and_line() {
         "required_models: [A, {b: c}]\n",
         "config.yaml:1: required_models must be a list of texts, but one is a map",
     );
-    check("keep_temp_files: maybe\n", "config.yaml:1: keep_temp_files must be true or false, not text");
+    check("keep_temp_files: maybe\n", "config.yaml:1: keep_temp_files must be true or false, not \"maybe\"");
     check("desired_state: gone\n", "config.yaml:1: desired_state must be one of load, unload, not \"gone\"");
     check("- a\n", "config.yaml:1: the file must be a map of keys, not a list");
     check(
@@ -187,7 +187,7 @@ fn bad_input_names_key_file_and_line() {
     // Durations and numbers.
     check_engine("concurrency: 0", "concurrency must be from 1 to 100000, not 0");
     check_engine("concurrency: -1", "concurrency must be from 1 to 100000, not -1");
-    check_engine("concurrency: many", "concurrency must be a whole number, not text");
+    check_engine("concurrency: many", "concurrency must be a whole number, not \"many\"");
     check_engine("first_retry: 5", "first_retry needs a unit (write \"5 s\" or \"5 min\")");
     check_engine("first_retry: '5'", "first_retry needs a unit (write \"5 s\" or \"5 min\")");
     check_engine("first_retry: 0 s", "first_retry must be longer than 0");
@@ -418,7 +418,7 @@ fn variables_lie_over_the_files() {
     check(
         "XOS_SYNC_ENGINE__CONCURRENCY",
         "no",
-        "XOS_SYNC_ENGINE__CONCURRENCY: engine.concurrency must be a whole number, not text",
+        "XOS_SYNC_ENGINE__CONCURRENCY: engine.concurrency must be a whole number, not \"no\"",
     );
     check(
         "XOS_SYNC_ENGINE__CONCURENCY",
