@@ -1,0 +1,15 @@
+//! What a synchronizer does, through its public face: one test for each row of the table in the design.
+//!
+//! Time is virtual: a test that waits for five minutes takes none.
+#![cfg(feature = "embedded")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod core_away;
+mod failures;
+mod finding;
+mod once;
+mod order;
+mod steps;
+mod success;
+mod support;
+mod troubles;
