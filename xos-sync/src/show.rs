@@ -86,7 +86,7 @@ pub async fn object_table(accessor: &dyn ModelAccessor, service: &Synchronizer) 
                     let mut row = Row::of(&schema, model, record);
                     if !is_taken(&row.model) {
                         row.is_dirty = false;
-                        row.status = "(no step takes it)".to_owned();
+                        "(no step takes it)".clone_into(&mut row.status);
                     }
                     // A base and its leaf are one object; the leaf has all links.
                     let entry = rows.entry(ObjectKey { root: model.root, id: record.id() });
