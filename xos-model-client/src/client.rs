@@ -296,6 +296,7 @@ fn same(value: &Value, loaded: &Value) -> bool {
             (Value::Float(float), Value::Int(int)) => *float == *int as f32,
             (Value::Links(ids), Value::Null) => ids.is_empty(),
             (Value::Null, Value::Link(id)) => !id.is_set(),
+            (Value::Null, Value::Time(time)) => !time.is_set(),
             _ => false,
         }
 }

@@ -14,7 +14,7 @@
 
 mod actions;
 mod cache;
-mod clock;
+pub(crate) mod clock;
 mod core;
 mod crew;
 mod events;
@@ -289,6 +289,11 @@ impl Shell {
                 "the grace period is over: steps that still run are dropped; they run again after the next start"
             );
         }
+        self.drop_steps();
+    }
+
+    /// Steps that still run end at their next await.
+    fn drop_steps(&mut self) {
         for run in self.running.iter_mut().flatten() {
             if let Some(context) = run.context.take() {
                 context.cancel();
@@ -320,6 +325,13 @@ impl Shell {
     /// Tells the engine something; what it demands is collected.
     fn tell(&mut self, event: Event<'_>) {
         self.engine.step(event, self.now, &mut self.actions);
+    }
+}
+
+/// Who drops a synchronizer does not want its steps to go on.
+impl Drop for Shell {
+    fn drop(&mut self) {
+        self.drop_steps();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::explain::Explanation;
-use super::types::{FailureKind, Lane, ModelId, Moment, ObjectKey, Run, Verb, Version, Why};
+use super::types::{FailureKind, Lane, ModelId, Moment, ObjectKey, ReadId, Run, Verb, Version, Why};
 
 /// One thing to do. The shell carries them out in order, but need not wait for one before the next.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,6 +29,8 @@ pub enum Action {
         why: Why,
         /// When [`Action::Cancel`] will come; [`Moment::NEVER`] without a deadline.
         deadline: Moment,
+        /// A record that an earlier read read may be out of date, or show what was before the last result.
+        fresh_from: ReadId,
     },
     /// Write a result and answer with [`Event::Stored`](super::Event::Stored). Repeated for the same run after
     /// [`StoreFault::Away`](super::StoreFault::Away).

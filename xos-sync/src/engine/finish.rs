@@ -141,6 +141,7 @@ impl Engine {
                         self.changed(key);
                     }
                     Store::Failure { .. } => {
+                        self.entries[slot].barrier = self.reads.barrier();
                         let rest = self.rest_of(slot, lane);
                         if rest != NONE {
                             self.rests[rest].stored = true;

@@ -69,6 +69,7 @@ impl Engine {
         let entry = &mut self.entries[slot];
         entry.last = Some(why);
         let (key, leaf) = (entry.key, entry.leaf);
+        let fresh_from = entry.floor.max(entry.barrier);
         let run = self.runs.start(NewJob {
             entry: slot,
             key,
@@ -93,6 +94,7 @@ impl Engine {
             attempt: attempts.saturating_add(1),
             why,
             deadline: self.deadline(now),
+            fresh_from,
         });
     }
 

@@ -145,7 +145,7 @@ impl Sim {
 
     fn carry_out(&mut self, action: Action) {
         match action {
-            Action::Start { run, key, leaf, lane, verb, claim, attempt, why, deadline } => {
+            Action::Start { run, key, leaf, lane, verb, claim, attempt, why, deadline, .. } => {
                 assert!(self.leading && self.core_up, "{key} started while nothing may");
                 // The one before is over when it has finished and nothing of it waits to be stored.
                 let over = |l: &Live| l.finished && l.store.is_none() && !l.away;

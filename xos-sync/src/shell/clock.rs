@@ -1,5 +1,6 @@
 //! The engine's moments and the world's times.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,10 +18,19 @@ pub(crate) struct Clock {
     start_time: Timestamp,
 }
 
+thread_local! {
+    static PRETENDED: Cell<Option<Timestamp>> = const { Cell::new(None) };
+}
+
+/// Lets clocks that this thread starts begin at this time: a simulation that a seed repeats has one of its own.
+pub fn pretend_now(time: Option<Timestamp>) {
+    PRETENDED.set(time);
+}
+
 impl Clock {
     /// A clock that starts now.
     pub(crate) fn new() -> Self {
-        Clock { start: Instant::now(), start_time: Timestamp::now() }
+        Clock { start: Instant::now(), start_time: PRETENDED.get().unwrap_or_else(Timestamp::now) }
     }
 
     /// Now, for the engine.

@@ -42,6 +42,7 @@ pub(super) async fn cursor<S: Future<Output = ()>>(
             told = true;
         }
         tokio::select! {
+            biased;
             () = tokio::time::sleep(PROBE) => {}
             () = &mut stop => return Ok(None),
         }

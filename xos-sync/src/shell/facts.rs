@@ -46,10 +46,8 @@ pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
     let flag = |at| value(record, at).as_bool().unwrap_or(false);
     let time = |at| value(record, at).as_time();
     let deleted = flag(at.deleted);
-    let updated = time(at.updated);
-    let version = updated.max(time(at.changed_by_policy));
-    let enacted = time(at.enacted);
-    let stale = enacted.is_none() || version > enacted;
+    let version = time(at.updated).max(time(at.changed_by_policy));
+    let stale = is_stale(leaf, record);
     let due = stale && may_be_synced(leaf, record);
     let doomed = deleted && !flag(at.need_reap);
     let selected = (due || doomed) && selects(leaf, record);
@@ -63,6 +61,13 @@ pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
         retry,
         recheck: if stale || doomed { None } else { recheck_of(leaf, record, clock) },
     }
+}
+
+/// Whether the object was not enacted since it changed.
+pub(crate) fn is_stale(leaf: &Leaf, record: &Record) -> bool {
+    let time = |at| value(record, at).as_time();
+    let enacted = time(leaf.at.enacted);
+    enacted.is_none() || time(leaf.at.updated).max(time(leaf.at.changed_by_policy)) > enacted
 }
 
 /// Whether nothing about the object itself keeps steps away from it.

@@ -1,5 +1,6 @@
 //! After-save hooks: what authors want done each time a success was stored.
 
+use tokio::task::{JoinError, JoinSet};
 use xos_model_client::Record;
 
 use super::{Io, Shell};
@@ -18,7 +19,7 @@ impl Shell {
         let hooks = leaf.hooks.clone();
         let context = Context::new(self.accessor.clone(), attempt);
         let limit = self.options.engine.step_deadline;
-        // A task of its own: it may panic, or block.
+        // A task of its own: it may panic, or block. It ends with this shell.
         let hooks = async move {
             for hook in &hooks {
                 hook.hook
@@ -28,15 +29,17 @@ impl Shell {
             }
             Ok(())
         };
-        let task = tokio::spawn(tokio::time::timeout(limit, hooks));
+        let mut task = JoinSet::new();
+        task.spawn(tokio::time::timeout(limit, hooks));
         self.io.push(Box::pin(async move {
-            let result = match task.await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => Err(format!(
-                    "the after-save hook took longer than {} s and was cancelled",
-                    limit.as_secs_f64()
-                )),
-                Err(error) => Err(format!("the after-save hook panicked: {}", panic_text(error))),
+            let result = match task.join_next().await {
+                None => Ok(()),
+                Some(Ok(Ok(result))) => result,
+                Some(Ok(Err(_))) => {
+                    let limit = limit.as_secs_f64();
+                    Err(format!("the after-save hook took longer than {limit} s and was cancelled"))
+                }
+                Some(Err(error)) => Err(format!("the after-save hook panicked: {}", panic_text(error))),
             };
             Io::Hooked(run, result)
         }));
@@ -60,7 +63,7 @@ impl Shell {
     }
 }
 
-fn panic_text(error: tokio::task::JoinError) -> String {
+fn panic_text(error: JoinError) -> String {
     match error.try_into_panic() {
         Ok(panic) => super::worker::panic_text(panic.as_ref()).to_owned(),
         Err(error) => error.to_string(),

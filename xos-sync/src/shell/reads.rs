@@ -1,6 +1,6 @@
 //! Reading the core: scans, single objects after a change, objects at the start of a run.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem;
 use std::ops::Range;
 use std::time::Duration;
@@ -35,10 +35,10 @@ pub(super) struct Reads {
     /// Models whose scan was refused by the core.
     refused: Vec<ModelId>,
     /// Objects that the feed told of, to be read, by leaf model.
-    changed: HashMap<ModelId, HashSet<ObjectId>>,
+    changed: BTreeMap<ModelId, BTreeSet<ObjectId>>,
     reading_changes: bool,
     /// Runs whose object is to be read before they start, by leaf model.
-    to_fetch: HashMap<ModelId, Vec<(Run, ObjectId)>>,
+    to_fetch: BTreeMap<ModelId, Vec<(Run, ObjectId)>>,
     pub(super) cache: Cache,
 }
 
@@ -61,7 +61,7 @@ impl Reads {
 
     /// The runs that wait for their record.
     pub(super) fn take_fetches(&mut self) -> Vec<Run> {
-        self.to_fetch.drain().flat_map(|(_, runs)| runs).map(|(run, _)| run).collect()
+        mem::take(&mut self.to_fetch).into_values().flatten().map(|(run, _)| run).collect()
     }
 }
 
@@ -274,8 +274,8 @@ impl Shell {
             return;
         }
         self.reads.reading_changes = true;
-        let changed: Changed =
-            self.reads.changed.drain().map(|(model, ids)| (model, ids.into_iter().collect())).collect();
+        let changed = mem::take(&mut self.reads.changed).into_iter();
+        let changed: Changed = changed.map(|(model, ids)| (model, ids.into_iter().collect())).collect();
         let read = self.new_read(&[]);
         let (accessor, layout) = (self.accessor.clone(), self.layout.clone());
         self.io.push(Box::pin(async move {

@@ -65,7 +65,9 @@ impl Shell {
 
     /// A run starts: with its claim, with the record that was read before, or by reading it.
     pub(super) fn start(&mut self, action: &Action) {
-        let &Action::Start { run, key, leaf, verb, claim, attempt, why, .. } = action else { return };
+        let &Action::Start { run, key, leaf, verb, claim, attempt, why, fresh_from, .. } = action else {
+            return;
+        };
         let leaf = ModelId(leaf.0);
         let running = Running {
             run,
@@ -88,7 +90,7 @@ impl Shell {
         if let Some(place) = self.running.get_mut(slot) {
             *place = Some(running);
         }
-        let cached = self.reads.cache.take(key);
+        let cached = self.reads.cache.take(key).filter(|(read, _)| *read >= fresh_from);
         if self.core_down {
             self.finish(run, Outcome::Interrupted);
         } else if claim {

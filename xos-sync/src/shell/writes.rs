@@ -119,7 +119,10 @@ impl Shell {
                         (at.code, Value::Int(code)),
                     ]),
                 };
-                if running.hook_failed {
+                // What was in order before and is not any more (a re-check found out, or a hook failed after the
+                // success) is dirty: also another process has to try it again.
+                let was_clean = running.before.as_ref().is_some_and(|before| !facts::is_stale(leaf, before));
+                if was_clean || running.hook_failed {
                     fields.extend(set([(at.enacted, Value::Time(Timestamp::UNSET))]));
                 }
                 (fields, Cow::Owned(status), code)

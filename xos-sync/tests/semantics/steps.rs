@@ -264,3 +264,29 @@ async fn a_hook_that_failed_is_tried_again_after_a_restart() {
     program.stop().await.unwrap();
     assert_eq!(lab.log.count("sync Arya"), 2);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_recheck_that_fails_makes_its_object_dirty_also_for_another_process() {
+    let lab = Lab::new();
+    let arya = lab.core.create(site("Arya")).await.unwrap();
+    let sansa = lab.core.create(site("Sansa")).await.unwrap();
+    let every_minute = || lab.step::<Site>().every(Duration::from_secs(60));
+    let program = lab.start(Synchronizer::new("lab").sync_step(every_minute()));
+    until("it is OK", async || lab.status::<Site>(arya.id).await == "1 OK").await;
+    program.stop().await.unwrap();
+    let program = lab
+        .start(Synchronizer::new("lab").sync_step(every_minute().sync(|_, _| async { Err("gone".into()) })));
+    until("both failed", async || {
+        let (arya, sansa) = (lab.status::<Site>(arya.id).await, lab.status::<Site>(sansa.id).await);
+        arya == "2 OK // gone" && sansa == arya
+    })
+    .await;
+    program.stop().await.unwrap();
+    // Saving one sends what was changed, and nothing that the engine wrote.
+    let mut sansa: Site = lab.core.get(sansa.id).await.unwrap();
+    sansa.site_url = Some("http://winterfell".into());
+    lab.core.save(&mut sansa).await.unwrap();
+    let program = lab.start(Synchronizer::new("lab").sync_step(lab.step::<Site>()));
+    until("it is OK again", async || lab.status::<Site>(arya.id).await == "1 OK").await;
+    program.stop().await.unwrap();
+}

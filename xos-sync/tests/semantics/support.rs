@@ -41,10 +41,7 @@ pub(crate) fn site(name: &str) -> Site {
 }
 
 pub(crate) fn service(name: &str) -> LabService {
-    LabService {
-        service: Service { name: name.into(), ..Default::default() },
-        colour: "red".into(),
-    }
+    LabService { service: Service { name: name.into(), ..Default::default() }, colour: "red".into() }
 }
 
 pub(crate) fn instance(name: &str, owner: &LabService) -> LabInstance {

@@ -210,6 +210,28 @@ fn a_clean_object_is_looked_at_when_a_fact_says_so_unless_its_step_asked_for_ano
 }
 
 #[test]
+fn a_start_says_which_records_are_out_of_date() {
+    let fresh_from = |lab: &mut Lab| {
+        let found = lab.log.iter().find_map(|action| match action {
+            Action::Start { fresh_from, .. } => Some(*fresh_from),
+            _ => None,
+        });
+        lab.log.clear();
+        found.unwrap()
+    };
+    let mut lab = Lab::new();
+    lab.dirty(1, 7, &[]);
+    let first = fresh_from(&mut lab);
+    let older = lab.begin_read(&[]);
+    assert!(first < older, "its own fact's read is fresh, and later ones are");
+    lab.fail(1, "no");
+    lab.after(10_000);
+    let second = fresh_from(&mut lab);
+    assert!(second > older, "a read before the failure was stored may have looked before it");
+    assert!(second <= lab.begin_read(&[]));
+}
+
+#[test]
 fn a_recheck_that_fails_is_stored_retried_and_its_success_clears_the_status() {
     let mut lab = Lab::new();
     lab.dirty(1, 7, &[]);
