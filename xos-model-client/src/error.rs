@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use strsim::osa_distance;
+
 use crate::model::ModelName;
 use crate::schema::SchemaFault;
 use crate::value::ObjectId;
@@ -284,34 +286,13 @@ impl fmt::Display for Suggestion<'_> {
 
 /// The candidate that is most like a misspelt name, for "did you mean".
 pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let limit = (name.chars().count() / 3).max(1);
+    let limit = (name.chars().count() / 3).clamp(1, 3);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        .map(|candidate| (osa_distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate.to_owned())
-}
-
-/// How many letters have to be changed, added, dropped or swapped with their neighbour.
-fn distance(one: &str, other: &str) -> usize {
-    let other: Vec<char> = other.chars().collect();
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    let mut last = None;
-    for (y, from) in one.chars().enumerate() {
-        let mut next = vec![y + 1];
-        for (x, to) in other.iter().enumerate() {
-            let mut cost = (row[x] + usize::from(from != *to)).min(row[x + 1] + 1).min(next[x] + 1);
-            if x > 0 && y > 0 && last == Some(*to) && from == other[x - 1] {
-                cost = cost.min(before[x - 1] + 1);
-            }
-            next.push(cost);
-        }
-        before = std::mem::replace(&mut row, next);
-        last = Some(from);
-    }
-    row[other.len()]
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::fmt::Display;
 
 use proc_macro2::Span;
 use quote::ToTokens;
+use strsim::osa_distance;
 
 /// The mistakes found so far.
 #[derive(Default)]
@@ -46,28 +47,10 @@ pub(crate) fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     };
     candidates
         .into_iter()
-        .map(|candidate| (distance(name, candidate), candidate))
+        .map(|candidate| (osa_distance(name, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate)
-}
-
-/// How many letters have to be changed, added, dropped or swapped with their neighbour.
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    let mut rows: Vec<Vec<usize>> = vec![(0..=other.len()).collect()];
-    for (y, from) in one.iter().enumerate() {
-        let mut row = vec![y + 1];
-        for (x, to) in other.iter().enumerate() {
-            let mut cost = (rows[y][x] + usize::from(from != to)).min(rows[y][x + 1] + 1).min(row[x] + 1);
-            if x > 0 && y > 0 && one[y - 1] == *to && *from == other[x - 1] {
-                cost = cost.min(rows[y - 1][x - 1] + 1);
-            }
-            row.push(cost);
-        }
-        rows.push(row);
-    }
-    rows[one.len()][other.len()]
 }
 
 #[cfg(test)]

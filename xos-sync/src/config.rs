@@ -35,7 +35,6 @@ mod error;
 mod keys;
 pub(crate) mod load;
 mod logging;
-mod nearest;
 mod node;
 mod reference;
 #[cfg(test)]

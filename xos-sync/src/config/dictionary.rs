@@ -4,10 +4,11 @@
 //! Python synchronizer. Its level, and the handlers that it names, are taken; without any handler, lines go to
 //! stderr, so that a wrong dictionary never makes a program silent.
 
+use xos_model_client::closest;
+
 use super::error::Problem;
 use super::keys::{self, Key, Threshold};
 use super::logging::{Color, LogFormat, LogLevel, LogOutput, LogTarget, Logging, Rotation};
-use super::nearest::nearest;
 use super::node::{Entry, Node, Value};
 use super::tree::{Setting, Tree};
 
@@ -143,7 +144,7 @@ fn chosen_handlers(
         };
         let mut problem =
             Problem::new(&item.origin, format!("unknown handler \"{name}\"")).key("logging.handlers");
-        if let Some(near) = nearest(name, known.iter().map(|(name, _)| name.as_str())) {
+        if let Some(near) = closest(name, known.iter().map(|(name, _)| name.as_str())) {
             problem = problem.hint(format!("did you mean \"{near}\"?"));
         }
         tree.problem(problem);

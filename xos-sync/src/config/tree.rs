@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use xos_model_client::closest;
+
 use super::environment::Environment;
 use super::error::{Origin, Problem};
 use super::keys::{self, Key, Kind, Standing};
-use super::nearest::nearest;
 use super::node::{Entry, Node, Value};
 
 /// Before the name of a key in an environment variable; sections end in two underscores.
@@ -85,7 +86,7 @@ impl Tree {
     fn unknown_variable(&mut self, variable: &str, origin: &Origin) {
         let names: Vec<String> = keys::all().filter(|key| key.is_leaf()).map(variable_name).collect();
         let mut problem = Problem::new(origin, "unknown variable");
-        if let Some(name) = nearest(variable, names.iter().map(String::as_str)) {
+        if let Some(name) = closest(variable, names.iter().map(String::as_str)) {
             problem = problem.hint(format!("did you mean {name}?"));
         }
         if variable[PREFIX.len()..].contains("__") {
@@ -223,8 +224,8 @@ fn unknown_key(entry: &Entry, path: &[&str]) -> Problem {
     let elsewhere = || {
         keys::all().find(|key| key.name() == entry.key && key.is_leaf() && key.standing == Standing::Works)
     };
-    let meant = nearest(&entry.key, siblings)
-        .map(|name| section.iter().copied().chain([name]).collect::<Vec<_>>().join("."))
+    let meant = closest(&entry.key, siblings)
+        .map(|name| section.iter().copied().chain([name.as_str()]).collect::<Vec<_>>().join("."))
         .or_else(|| elsewhere().map(|key| key.path.to_owned()));
     match meant {
         Some(meant) => problem.hint(format!("did you mean \"{meant}\"?")),
