@@ -121,26 +121,29 @@ fn latency(report: &Report) {
         };
         let run = tokio::spawn(run_on(accessor.clone(), Config::in_memory(), service, stop_when));
         tokio::time::sleep(Duration::from_millis(200)).await;
-        let mut delays = Vec::new();
-        for round in 0..2_000 {
-            let changed = Time::now();
-            accessor.change(round % 1_000 + 1);
-            tokio::time::sleep(Duration::from_millis(1)).await;
-            let first = started.lock().unwrap_or_else(PoisonError::into_inner).pop();
-            if let Some(first) = first {
-                delays.push(first.saturating_duration_since(changed));
-            }
-        }
+        // From a task, as the feed of a core does; and from another thread, which has to wake a worker first.
+        let from_task =
+            tokio::spawn(changes(accessor.clone(), started.clone())).await.expect("the changes end");
+        report.latency("change_to_step", &from_task);
+        report.latency("change_to_step_from_another_thread", &changes(accessor, started).await);
         let _ = end.send(());
         run.await.expect("the run ends").expect("the run succeeds");
-        delays.sort();
-        report.latency(
-            "change_to_step",
-            delays.len(),
-            delays[delays.len() / 2],
-            delays[delays.len() * 99 / 100],
-        );
     });
+}
+
+/// Changes objects one after the other; how long each took until the first line of its step, sorted.
+async fn changes(accessor: Arc<Instant>, started: Arc<Mutex<Vec<Time>>>) -> Vec<Duration> {
+    let mut delays = Vec::new();
+    for round in 0..2_000 {
+        let changed = Time::now();
+        accessor.change(round % 1_000 + 1);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        if let Some(first) = started.lock().unwrap_or_else(PoisonError::into_inner).pop() {
+            delays.push(first.saturating_duration_since(changed));
+        }
+    }
+    delays.sort();
+    delays
 }
 
 /// The share of one core that a synchronizer with nothing to do takes.

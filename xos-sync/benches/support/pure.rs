@@ -11,7 +11,8 @@ use xos_sync::engine::{
 
 use crate::report::Report;
 
-const BATCH: usize = 1_000;
+/// How many facts the shell tells at once.
+const BATCH: usize = 256;
 
 fn config(models: usize) -> Config {
     let model = |at: usize| Model {

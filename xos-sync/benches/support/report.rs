@@ -54,11 +54,13 @@ impl Report {
         }
     }
 
-    /// A latency.
+    /// Latencies, sorted.
     #[allow(dead_code, reason = "not every bench has latencies")]
-    pub fn latency(&self, bench: &str, n: usize, p50: Duration, p99: Duration) {
-        let micros = |time: Duration| time.as_secs_f64() * 1e6;
-        self.line(bench, n, &[("p50_us", micros(p50)), ("p99_us", micros(p99))]);
+    pub fn latency(&self, bench: &str, sorted: &[Duration]) {
+        let micros = |share: usize| {
+            sorted.get(sorted.len() * share / 100).map_or(f64::NAN, |time| time.as_secs_f64() * 1e6)
+        };
+        self.line(bench, sorted.len(), &[("p50_us", micros(50)), ("p99_us", micros(99))]);
     }
 }
 
