@@ -9,7 +9,7 @@ use super::runs::Home;
 use super::worker::{self, Job};
 
 /// How many jobs are handed out together. A thread that is woken for one step goes back to sleep before the next.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 32;
 
 /// Each run has a task to itself. When the run is over, the task is kept for another one: allocating a task on one
 /// thread to free it on another made the threads wait for each other in the allocator, a third of the time that an

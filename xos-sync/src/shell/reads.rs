@@ -12,12 +12,15 @@ use xos_model_client::{
 
 use super::cache::Cache;
 use super::facts::{self, Status};
-use super::layout::{Layout, Leaf, ReverseDependency};
+use super::layout::{Layout, ReverseDependency};
 use super::{Io, Shell};
 use crate::engine::{Complete, Event, Fact, ObjectKey, Outcome, ReadId, Run, Why};
 
 /// How many objects one read asks for.
 const PAGE: usize = 1000;
+
+/// How many facts the engine is told in one go.
+const TOLD_AT_ONCE: usize = 256;
 
 /// How long after a read that the core refused it is made again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -40,7 +43,12 @@ pub(super) struct Reads {
     /// Runs whose object is to be read before they start, by leaf model.
     to_fetch: BTreeMap<ModelId, Vec<(Run, ObjectId)>>,
     pub(super) cache: Cache,
+    /// Room for what is told to the engine, kept for the next time.
+    told: (Vec<Found>, Vec<ObjectKey>),
 }
+
+/// What a record says, with its leaf model and where its links are.
+type Found = (ModelId, Status, Range<usize>);
 
 /// The scan of one model.
 #[derive(Clone, Copy)]
@@ -406,11 +414,9 @@ impl Shell {
     /// Tells the engine what records say, and keeps those that will be worked on as they are.
     fn tell_records(&mut self, read: ReadId, answers: &[(ModelId, Answer)], why: Why) {
         let layout = self.layout.clone();
-        let mut links = Vec::new();
-        let mut found: Vec<(&Leaf, Status, Range<usize>)> = Vec::new();
+        let (mut found, mut links) = mem::take(&mut self.reads.told);
         for (model, answer) in answers {
             let Some(leaf) = layout.leaf(*model) else { continue };
-            found.reserve(answer.records.len());
             for (at, record) in answer.records.iter().enumerate() {
                 let Some(record) = record else { continue };
                 let status = facts::status_of(leaf, record, &self.clock);
@@ -425,29 +431,32 @@ impl Shell {
                 } else {
                     self.reads.cache.drop_record(key);
                 }
-                found.push((leaf, status, start..links.len()));
+                found.push((leaf.id, status, start..links.len()));
             }
         }
         if why == Why::Change {
             self.in_order(&mut found);
         }
-        for some in found.chunks(PAGE) {
+        for some in found.chunks(TOLD_AT_ONCE) {
             let facts: Vec<Fact<'_>> = some
                 .iter()
-                .map(|(leaf, status, range)| {
-                    status.fact(leaf, read, why, links.get(range.clone()).unwrap_or_default())
+                .filter_map(|(leaf, status, range)| {
+                    let links = links.get(range.clone()).unwrap_or_default();
+                    Some(status.fact(layout.leaf(*leaf)?, read, why, links))
                 })
                 .collect();
             self.tell(Event::Facts(&facts));
         }
+        (found.clear(), links.clear());
+        self.reads.told = (found, links);
     }
 
     /// Puts deleted objects first, those that depend on others before these; then the live ones the other way round.
-    fn in_order(&self, found: &mut [(&Leaf, Status, Range<usize>)]) {
+    fn in_order(&self, found: &mut [Found]) {
         let rank =
-            |leaf: &Leaf| self.reads.order.iter().position(|model| *model == leaf.id).unwrap_or_default();
+            |leaf: ModelId| self.reads.order.iter().position(|model| *model == leaf).unwrap_or_default();
         found.sort_by_key(|(leaf, status, _)| {
-            let (rank, id) = (rank(leaf) as i64, i64::from(status.id.get()));
+            let (rank, id) = (rank(*leaf) as i64, i64::from(status.id.get()));
             if status.doomed { (0, -rank, -id) } else { (1, rank, id) }
         });
     }
