@@ -84,22 +84,18 @@ impl Hasher for KeyHasher {
 mod tests {
     use std::sync::Arc;
 
-    use xos_model_client::{Shape, Value};
+    use xos_model_client::Shape;
 
     use super::*;
     use crate::engine::ModelId;
 
-    fn record(text: usize) -> Record {
-        let shape = Arc::new(Shape::new("Test", Vec::new()));
-        Record::new(shape, vec![Value::Text("x".repeat(text))])
-    }
-
     #[test]
     fn a_record_of_an_earlier_read_does_not_replace_a_later_one() {
         let mut cache = Cache::default();
+        let record = Record::new(Arc::new(Shape::new("Test", Vec::new())), Vec::new());
         let key = ObjectKey::new(ModelId(1), 1);
-        cache.put(key, ReadId(5), record(0));
-        cache.put(key, ReadId(3), record(0));
+        cache.put(key, ReadId(5), record.clone());
+        cache.put(key, ReadId(3), record);
         assert_eq!(cache.take(key).map(|(read, _)| read), Some(ReadId(5)));
         assert_eq!((cache.take(key).is_none(), cache.bytes), (true, 0));
     }

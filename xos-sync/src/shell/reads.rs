@@ -447,7 +447,8 @@ impl Shell {
                 .collect();
             self.tell(Event::Facts(&facts));
         }
-        (found.clear(), links.clear());
+        found.clear();
+        links.clear();
         self.reads.told = (found, links);
     }
 

@@ -113,6 +113,7 @@ impl Shell {
         let Some(running) = self.running(run) else { return };
         let (verb, why) = (running.verb, running.why);
         let Some(leaf) = layout.leaf(running.leaf) else { return };
+        running.before = Some(record.clone());
         match running.cancelled {
             Some(Cancel::TimedOut) => return self.timed_out(run),
             Some(Cancel::LeaderLost) => return self.finish(run, Outcome::Interrupted),
@@ -153,7 +154,6 @@ impl Shell {
             attempt = running.attempt,
             reason = ?running.why,
         );
-        running.before = Some(record.clone());
         running.worked_on = facts::worked_on(leaf, &record);
         running.context = Some(context.clone());
         let job =

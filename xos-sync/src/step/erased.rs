@@ -175,3 +175,60 @@ where
         (self.0)(ctx.clone(), object).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xos_model_client::models::Site;
+
+    struct TakesAll;
+
+    impl SyncStep for TakesAll {
+        type Model = Site;
+
+        async fn sync_record(&self, _ctx: &Context, _o: &mut Site) -> StepResult {
+            Ok(())
+        }
+
+        async fn delete_record(&self, _ctx: &Context, _o: &Site) -> StepResult {
+            Ok(())
+        }
+    }
+
+    /// Takes what another step takes, but not everything.
+    struct Some(TakesAll);
+
+    impl SyncStep for Some {
+        type Model = Site;
+
+        async fn sync_record(&self, ctx: &Context, o: &mut Site) -> StepResult {
+            self.0.sync_record(ctx, o).await
+        }
+
+        async fn delete_record(&self, ctx: &Context, o: &Site) -> StepResult {
+            self.0.delete_record(ctx, o).await
+        }
+
+        fn selects(&self, o: &Site) -> bool {
+            self.0.selects(o) && o.name != "Arya"
+        }
+    }
+
+    fn record(name: &str) -> Record {
+        let site = Site { name: name.into(), ..Default::default() };
+        Record::new(Site::shape().clone(), site.values())
+    }
+
+    #[test]
+    fn a_step_without_selects_is_known_to_take_all_once_it_was_asked() {
+        let step = erase(TakesAll);
+        assert!(!step.takes_all());
+        assert!(step.selects(record("Sansa")) && step.takes_all() && step.selects(record("Arya")));
+    }
+
+    #[test]
+    fn a_step_that_asks_another_one_is_not_taken_for_it() {
+        let step = erase(Some(TakesAll));
+        assert!(step.selects(record("Sansa")) && !step.takes_all() && !step.selects(record("Arya")));
+    }
+}

@@ -180,3 +180,50 @@ async fn stopping_while_the_core_is_away_ends_after_the_grace_period() {
     assert_eq!(before.elapsed().as_secs(), 30);
     lab.core.faults().come_back();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_claim_that_takes_longer_than_the_deadline_begins_no_step() {
+    let lab = Lab::new();
+    let arya = lab.core.create(site("Arya")).await.unwrap();
+    let slow = Fault::Delay(Duration::from_secs(700));
+    lab.core.inject(Rule::next(slow).call(Call::Set).field("backend_need_delete"));
+    let program = lab.start(Synchronizer::new("lab").sync_step(lab.step::<Site>()));
+    seconds(702).await;
+    let failed = "2 Provisioning in progress // the step took longer than 600 s and was cancelled";
+    assert_eq!(lab.status::<Site>(arya.id).await, failed);
+    assert_eq!(lab.log.lines(), [] as [&str; 0]);
+    until("it is OK", async || lab.status::<Site>(arya.id).await == "1 OK").await;
+    program.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_with_a_claim_under_way_begins_no_step() {
+    let lab = Lab::new();
+    let arya = lab.core.create(site("Arya")).await.unwrap();
+    let slow = Fault::Delay(Duration::from_secs(10));
+    lab.core.inject(Rule::next(slow).call(Call::Set).field("backend_need_delete"));
+    let program = lab.start(Synchronizer::new("lab").sync_step(lab.step::<Site>()));
+    seconds(5).await;
+    let before = tokio::time::Instant::now();
+    program.stop().await.unwrap();
+    assert!(before.elapsed().as_secs() <= 10);
+    assert_eq!(lab.log.lines(), [] as [&str; 0]);
+    assert_eq!(lab.status::<Site>(arya.id).await, "0 Provisioning in progress");
+}
+
+#[tokio::test(start_paused = true)]
+async fn results_wait_while_the_core_stores_others() {
+    let lab = Lab::new();
+    for number in 0..50 {
+        lab.core.create(site(&format!("site {number}"))).await.unwrap();
+    }
+    lab.core.inject(Rule::next(Fault::Delay(Duration::from_secs(5))).call(Call::Set).times(20));
+    let program = lab.start(Synchronizer::new("lab").sync_step(lab.step::<Site>()));
+    until("all are OK", async || {
+        let sites = lab.core.objects::<Site>().all().await.unwrap();
+        sites.iter().all(|site| site.backend_status == "OK")
+    })
+    .await;
+    assert_eq!(lab.log.lines().len(), 50);
+    program.stop().await.unwrap();
+}
