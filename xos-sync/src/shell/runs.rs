@@ -1,5 +1,6 @@
 //! Runs, from their start until their result is stored.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
@@ -34,6 +35,8 @@ pub(super) struct Running {
     pub(super) before: Option<Record>,
     /// The text of its failure, until it is stored.
     text: String,
+    /// The status and code that its result leaves.
+    pub(super) shown: (Cow<'static, str>, i64),
     /// The version that the step works on.
     pub(super) worked_on: Version,
     /// Set when it was told to stop.
@@ -79,6 +82,7 @@ impl Shell {
             context: None,
             before: None,
             text: String::new(),
+            shown: (Cow::Borrowed(""), 0),
             worked_on: Version::default(),
             cancelled: None,
             hook_failed: false,

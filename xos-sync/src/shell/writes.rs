@@ -1,7 +1,7 @@
 //! The only place that writes `backend_*` and `enacted`.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
+use std::mem;
 
 use xos_model_client::{
     Caller, Error, ErrorKind, FieldPos, Guard, Op, Record, Target, Timestamp, Touch, Value, Write, Written,
@@ -22,47 +22,71 @@ const FULL: usize = 64;
 /// What is to be written.
 #[derive(Default)]
 pub(super) struct Writes {
-    pending: VecDeque<Pending>,
+    pending: Batch,
     /// How many batches are under way.
     under_way: usize,
     /// The register of a success at this moment: the same for all that succeed together.
     success: Option<(Moment, String)>,
 }
 
-impl Writes {
-    pub(super) fn is_quiet(&self) -> bool {
-        self.pending.is_empty() && self.under_way == 0
-    }
-
-    /// The runs whose claim waits for its batch.
-    pub(super) fn take_claims(&mut self) -> Vec<Run> {
-        let is_claim = |pending: &&Pending| matches!(pending.what, Purpose::Claim);
-        let claims = self.pending.iter().filter(is_claim).map(|pending| pending.run).collect();
-        self.pending.retain(|pending| !is_claim(&pending));
-        claims
-    }
-}
-
-/// A write that waits for its batch.
-struct Pending {
-    run: Run,
-    what: Purpose,
-    write: Write,
+/// Writes that are made together, and what each is for.
+#[derive(Default)]
+struct Batch {
+    runs: Vec<(Run, Purpose)>,
+    writes: Vec<Write>,
 }
 
 /// What a write is for.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Purpose {
     /// `backend_need_delete`, before the first effect outside.
     Claim,
-    /// The result of a run, with the status and code that it leaves.
-    Result { store: Store, status: Cow<'static, str>, code: i64 },
+    /// The result of a run.
+    Result(Store),
 }
 
 /// A batch that was written.
 pub(super) struct WriteDone {
     read: ReadId,
-    answers: Vec<(Run, Purpose, Result<Written, Error>)>,
+    runs: Vec<(Run, Purpose)>,
+    answers: Vec<Result<Written, Error>>,
+}
+
+impl Writes {
+    pub(super) fn is_quiet(&self) -> bool {
+        self.pending.writes.is_empty() && self.under_way == 0
+    }
+
+    /// The runs whose claim waits for its batch.
+    pub(super) fn take_claims(&mut self) -> Vec<Run> {
+        let Batch { runs, writes } = mem::take(&mut self.pending);
+        let mut claims = Vec::new();
+        for ((run, what), write) in runs.into_iter().zip(writes) {
+            if matches!(what, Purpose::Claim) {
+                claims.push(run);
+            } else {
+                self.add(run, what, write);
+            }
+        }
+        claims
+    }
+
+    fn add(&mut self, run: Run, what: Purpose, write: Write) {
+        self.pending.runs.push((run, what));
+        self.pending.writes.push(write);
+    }
+
+    /// The first of those that wait.
+    fn take(&mut self, count: usize) -> Batch {
+        let pending = &mut self.pending;
+        if count < pending.writes.len() {
+            let runs = pending.runs.drain(..count).collect();
+            return Batch { runs, writes: pending.writes.drain(..count).collect() };
+        }
+        // As much room for the next ones.
+        let next = Batch { runs: Vec::with_capacity(count), writes: Vec::with_capacity(count) };
+        mem::replace(pending, next)
+    }
 }
 
 impl Shell {
@@ -74,7 +98,7 @@ impl Shell {
         let Some(leaf) = layout.leaf(running.leaf) else { return };
         let fields = set([(leaf.at.need_delete, Value::Bool(true))]);
         let write = engine_write(leaf, id, fields);
-        self.writes.pending.push_back(Pending { run, what: Purpose::Claim, write });
+        self.writes.add(run, Purpose::Claim, write);
     }
 
     /// Stores the result of a run.
@@ -130,12 +154,13 @@ impl Shell {
             Store::Reap => (set([(at.need_reap, Value::Bool(true))]), Cow::Borrowed(""), 0),
         };
         let write = engine_write(leaf, running.id(), fields);
+        running.shown = (status, code);
         let key = running.key;
         if matches!(store, Store::Reap) {
             // The feed may tell of the purge before the write is answered.
             self.reaped.insert(key, leaf.id);
         }
-        self.writes.pending.push_back(Pending { run, what: Purpose::Result { store, status, code }, write });
+        self.writes.add(run, Purpose::Result(store), write);
     }
 
     fn register_of_success(&mut self, store: &Store) -> String {
@@ -157,13 +182,13 @@ impl Shell {
     /// Where a batch is one transaction, what is ready while one is under way waits to become a larger one. Elsewhere
     /// the writes of a batch are made one after the other, so that all free places are used.
     pub(super) fn flush(&mut self) {
-        if self.writes.pending.is_empty() || self.core_down {
+        if self.writes.pending.writes.is_empty() || self.core_down {
             return;
         }
         let abilities = self.accessor.abilities();
         let (places, largest) = (abilities.in_flight.max(1), abilities.max_batch.max(1));
-        while self.writes.under_way < places && !self.writes.pending.is_empty() {
-            let pending = self.writes.pending.len();
+        while self.writes.under_way < places && !self.writes.pending.writes.is_empty() {
+            let pending = self.writes.pending.writes.len();
             let count = if !abilities.atomic_batch {
                 pending.div_ceil(places - self.writes.under_way)
             } else if self.writes.under_way == 0 || pending >= FULL {
@@ -171,39 +196,35 @@ impl Shell {
             } else {
                 return;
             };
-            let batch: Vec<Pending> = self.writes.pending.drain(..count.min(largest)).collect();
+            let batch = self.writes.take(count.min(largest));
             self.write(batch);
         }
     }
 
-    fn write(&mut self, batch: Vec<Pending>) {
+    fn write(&mut self, batch: Batch) {
         self.writes.under_way += 1;
         let read = self.new_read(&[]);
         let accessor = self.accessor.clone();
         self.io.push(Box::pin(async move {
-            let (purposes, writes): (Vec<_>, Vec<_>) =
-                batch.into_iter().map(|pending| ((pending.run, pending.what), pending.write)).unzip();
-            let mut answers = accessor.write(writes).await.into_iter();
-            let missing =
-                || Err(ErrorKind::OutcomeUnknown { reason: "no answer to a write".to_owned() }.into());
-            let answers = purposes
-                .into_iter()
-                .map(|(run, what)| (run, what, answers.next().unwrap_or_else(missing)))
-                .collect();
-            Io::Written(WriteDone { read, answers })
+            let answers = accessor.write(batch.writes).await;
+            Io::Written(WriteDone { read, runs: batch.runs, answers })
         }));
     }
 
     /// A batch was written.
     pub(super) fn write_done(&mut self, done: WriteDone) {
         self.writes.under_way -= 1;
-        for (run, purpose, answer) in done.answers {
-            match purpose {
-                Purpose::Claim => self.claimed(run, done.read, answer),
-                Purpose::Result { store, status, code } => self.stored(run, store, &status, code, answer),
+        let WriteDone { read, runs, answers } = done;
+        let mut answers = answers.into_iter();
+        let missing = || Err(ErrorKind::OutcomeUnknown { reason: "no answer to a write".to_owned() }.into());
+        for (run, what) in runs {
+            let answer = answers.next().unwrap_or_else(missing);
+            match what {
+                Purpose::Claim => self.claimed(run, read, answer),
+                Purpose::Result(store) => self.stored(run, store, answer),
             }
         }
-        self.tell(Event::ReadEnded(done.read, Complete::Partial));
+        self.tell(Event::ReadEnded(read, Complete::Partial));
     }
 
     fn claimed(&mut self, run: Run, read: ReadId, answer: Result<Written, Error>) {
@@ -235,9 +256,9 @@ impl Shell {
         }
     }
 
-    fn stored(&mut self, run: Run, store: Store, status: &str, code: i64, answer: Result<Written, Error>) {
+    fn stored(&mut self, run: Run, store: Store, answer: Result<Written, Error>) {
         let fault = match answer {
-            Ok(written) => return self.result_is_stored(run, store, status, code, written.record),
+            Ok(written) => return self.result_is_stored(run, store, written.record),
             Err(error) if error.is_interruption() => {
                 self.core_is_away(&error);
                 StoreFault::Away
@@ -255,7 +276,7 @@ impl Shell {
         self.tell(Event::Stored(run, Err(fault)));
     }
 
-    fn result_is_stored(&mut self, run: Run, store: Store, status: &str, code: i64, record: Option<Record>) {
+    fn result_is_stored(&mut self, run: Run, store: Store, record: Option<Record>) {
         let layout = self.layout.clone();
         let span = self.span.clone();
         let version = match store {
@@ -266,6 +287,7 @@ impl Shell {
         let Some(running) = self.running(run) else { return };
         let pk = running.key.id();
         let Some(leaf) = layout.leaf(running.leaf) else { return };
+        let (status, code) = (running.shown.0.as_ref(), running.shown.1);
         let before = running.before.as_ref();
         let was = |at| before.map(|before| value(before, at));
         let changed = was(leaf.at.status).and_then(Value::as_text) != Some(status)
