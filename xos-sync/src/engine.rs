@@ -18,7 +18,8 @@
 //!   that may have been lost are an [`Event::Gap`].
 //! - **Slow scan**: now and then the same reads as for [`Action::Scan`], at the shell's own time.
 //! - **A run**: [`Action::Start`] is answered by [`Event::Finished`], always. Between them the shell claims if
-//!   asked, and, if it has to read the record again, tells [`Event::Fetched`].
+//!   asked, and, if it has to read the record again, tells [`Event::Fetched`]. A record that it kept from an
+//!   earlier read it tells the same way, and only if that read is not before `fresh_from`.
 //! - **A result**: [`Action::Store`] is answered by [`Event::Stored`], always. The same run may be asked to
 //!   store again after [`StoreFault::Away`].
 //! - **Time**: [`Event::Timer`] at the moment of the last [`Action::Wake`]. A moment that is not later than now
