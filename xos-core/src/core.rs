@@ -214,6 +214,10 @@ impl ModelAccessor for EmbeddedCore {
         self.inner.hub.catalog().schema.clone()
     }
 
+    async fn cursor(&self) -> Result<Cursor> {
+        self.inner.shell.read(Size::Few, Db::cursor).await
+    }
+
     async fn find(&self, query: &Query, page: Page) -> Result<Found> {
         let query = query.clone();
         self.inner.shell.read(Size::Many, move |db| db.find(&query, page)).await

@@ -10,8 +10,8 @@ use xos_model_client::models::{AddressPool, Service, ServiceGraphConstraint, Ser
 use xos_model_client::tosca::{Applied, Done, Memory, Recipe, RecipeError, Report};
 use xos_model_client::{
     Abilities, Caller, Cursor, Error, Feed, Found, Link, LoadModels, Model, ModelAccessor, ModelClient,
-    ModelName, ObjectId, Onboard, Onboarded, Page, Query, Record, Result, Schema, Shape, Write, Written,
-    XosModel,
+    ModelName, ObjectId, Onboard, Onboarded, Page, Query, Record, Result, Schema, ServiceFiles, Shape, Write,
+    Written, XosModel,
 };
 
 /// Says hello to everybody.
@@ -53,6 +53,9 @@ impl ModelAccessor for Counted {
     fn schema(&self) -> Arc<Schema> {
         self.core.schema()
     }
+    async fn cursor(&self) -> Result<Cursor> {
+        self.core.cursor().await
+    }
     async fn find(&self, query: &Query, page: Page) -> Result<Found> {
         self.core.find(query, page).await
     }
@@ -85,7 +88,13 @@ impl World {
         let options = Options { reap: Reap::Manual, ..Options::default() };
         let core = EmbeddedCore::in_memory_with(options).unwrap();
         let models = vec![HelloWorldService::def().clone(), HelloWorldServiceInstance::def().clone()];
-        let load = LoadModels { name: "hello-world".into(), version: "1".into(), models, core_version: None };
+        let load = LoadModels {
+            name: "hello-world".into(),
+            version: "1".into(),
+            models,
+            core_version: None,
+            files: ServiceFiles::default(),
+        };
         core.onboard(&Onboard::Load(load)).await.unwrap();
         let core = Arc::new(Counted { core, writes: AtomicUsize::new(0), refuse: AtomicUsize::new(NONE) });
         let client = ModelClient::new(core.clone(), Caller::Client);

@@ -17,7 +17,7 @@ use crate::value::{ObjectId, Timestamp, Value};
 pub struct Abilities {
     /// How many calls at once serve it best: 1 to 4 for a real core, which gets slower above that.
     pub in_flight: usize,
-    /// Whether its feed tells of a change at once, instead of polling for it.
+    /// Whether its feed tells of changed objects; otherwise they have to be looked for.
     pub push: bool,
     /// Whether a feed can start where an earlier one stopped.
     pub cursor: bool,
@@ -38,7 +38,7 @@ pub struct Cursor(pub u64);
 pub struct Page {
     /// The last id of the page before; unset for the first page.
     pub after: ObjectId,
-    /// The most records an answer may have.
+    /// The most records an answer may have, where the core has pages.
     pub limit: usize,
 }
 
@@ -239,6 +239,32 @@ pub struct LoadModels {
     pub models: Vec<ModelDef>,
     /// The core version that is asked for, an expression such as `>=4.0.0`.
     pub core_version: Option<String>,
+    /// Files of an existing service, sent to a real core as they are.
+    pub files: ServiceFiles,
+}
+
+/// What a Python service ships beside its xproto: a real core stores it and runs it, an embedded one does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceFiles {
+    /// `*.xproto`. Where there are any, they are the service's models, and none is written from the structs.
+    pub xprotos: Vec<ServiceFile>,
+    /// `models.py`.
+    pub decls: Vec<ServiceFile>,
+    /// `attic/*.py`.
+    pub attics: Vec<ServiceFile>,
+    /// `convenience/*.py`.
+    pub convenience_methods: Vec<ServiceFile>,
+    /// `../migrations/*.py`.
+    pub migrations: Vec<ServiceFile>,
+}
+
+/// One file of a service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFile {
+    /// Its name, without folders.
+    pub name: String,
+    /// Its text.
+    pub contents: String,
 }
 
 /// What happens to objects of models that are unloaded.
@@ -336,7 +362,15 @@ pub trait ModelAccessor: Send + Sync + 'static {
     /// The schema now. A new one is announced by the feed.
     fn schema(&self) -> Arc<Schema>;
 
-    /// One page of the objects that a query asks for, by ascending id.
+    /// The position in the feed now: what is read afterwards includes it. The cheapest question there is, so it is
+    /// also how to find out whether the core answers.
+    ///
+    /// # Errors
+    ///
+    /// A core that is away.
+    async fn cursor(&self) -> Result<Cursor>;
+
+    /// One page of the objects that a query asks for, by ascending id. A core that has no pages answers with all.
     ///
     /// # Errors
     ///
@@ -361,8 +395,11 @@ pub trait ModelAccessor: Send + Sync + 'static {
     ///
     /// # Guarantees
     ///
-    /// Never ends; never silently loses: what cannot be replayed is one [`Change::Gap`]. Take the cursor of a
-    /// [`find`](ModelAccessor::find) and start here from it.
+    /// Never ends; never silently loses: what cannot be replayed is one [`Change::Gap`]. Take the
+    /// [`cursor`](ModelAccessor::cursor), read, and start here from it.
+    ///
+    /// Where [`push`](Abilities::push) is not among its abilities, a feed tells only of the core itself
+    /// ([`Down`](Change::Down), [`Up`](Change::Up), [`Schema`](Change::Schema)): objects have to be looked for.
     fn feed(&self, from: Cursor, models: &[ModelName]) -> Feed;
 
     /// Loads or unloads models, or tells what is loaded.

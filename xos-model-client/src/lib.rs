@@ -11,6 +11,8 @@ mod accessor;
 mod client;
 mod error;
 mod field;
+#[cfg(feature = "grpc")]
+pub mod grpc;
 mod link;
 mod model;
 pub mod models;
@@ -23,14 +25,15 @@ mod schema;
 mod spec;
 pub mod tosca;
 mod value;
+pub mod xproto;
 
 #[doc(hidden)]
 pub mod __private;
 
 pub use accessor::{
     Abilities, Caller, Change, Cleanup, Cursor, Feed, FieldPos, Found, Guard, LoadModels, LoadState,
-    ModelAccessor, ModelsStatus, Onboard, Onboarded, Op, Page, Target, Term, Touch, Version, Why, Write,
-    Written,
+    ModelAccessor, ModelsStatus, Onboard, Onboarded, Op, Page, ServiceFile, ServiceFiles, Target, Term,
+    Touch, Version, Why, Write, Written,
 };
 pub use client::{Changed, Deleted, ModelClient, changed_fields};
 pub use error::{Error, ErrorKind, FieldFault, Result, closest};

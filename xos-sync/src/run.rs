@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, Span, info, info_span};
 use xos_model_client::tosca::{Applied, Memory};
-use xos_model_client::{Cleanup, LoadModels, ModelAccessor, Onboard, Onboarded, Page, Query};
+use xos_model_client::{Cleanup, LoadModels, ModelAccessor, Onboard, Onboarded, Page, Query, ServiceFiles};
 
 use crate::config::{Config, CoreChoice, DesiredState, REMOTE_NOT_YET};
 use crate::error::{ErrorKind, Result};
@@ -193,7 +193,13 @@ impl Run {
         self.service.check()?;
         let own = self.service.models();
         let models = own.iter().map(|model| (*model).clone()).collect();
-        let load = LoadModels { name: self.name.clone(), version, models, core_version };
+        let load = LoadModels {
+            name: self.name.clone(),
+            version,
+            models,
+            core_version,
+            files: ServiceFiles::default(),
+        };
         match self.accessor.onboard(&Onboard::Load(load)).await? {
             Onboarded::Loaded { models } => info!(models = models.join(", "), "models loaded"),
             _ => tracing::debug!("the models are loaded already"),

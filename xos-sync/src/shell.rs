@@ -145,7 +145,7 @@ impl Shell {
     ) -> Result<End> {
         let mut stop = std::pin::pin!(stop);
         let span = tracing::info_span!("synchronizer", synchronizer_name = %options.service);
-        let Some(cursor) = core::cursor(&accessor, &layout, &span, stop.as_mut()).await? else {
+        let Some(cursor) = core::cursor(&accessor, &span, stop.as_mut()).await? else {
             return Ok(End::Stopped { not_ok: 0 });
         };
         // Room for one from each run: a run never waits for the shell.

@@ -32,6 +32,11 @@ impl Db {
         Db { connection, path, catalog, plans: Plans::default(), revision: None }
     }
 
+    /// The position in the feed now.
+    pub(crate) fn cursor(&mut self) -> Outcome<Cursor> {
+        Ok(Cursor(self.last_revision()?))
+    }
+
     /// One page of the objects that a query asks for.
     pub(crate) fn find(&mut self, query: &Query, page: Page) -> Outcome<Found> {
         let plan = self.plans.get(&self.catalog, &query.shape)?;

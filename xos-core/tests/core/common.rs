@@ -7,7 +7,7 @@ use xos_model_client::models::{Service, ServiceInstance};
 use xos_model_client::{
     Caller, Change, Cursor, DefaultValue, Error, ErrorKind, Feed, FieldDef, FieldFault, Guard, Kind, LinkDef,
     LoadModels, ModelAccessor, ModelClient, ModelDef, ObjectId, Onboard, Onboarded, Op, Presence, Query,
-    Record, Result, Shape, Target, Touch, Value, Write, Written,
+    Record, Result, ServiceFiles, Shape, Target, Touch, Value, Write, Written,
 };
 
 pub(crate) fn memory() -> EmbeddedCore {
@@ -84,7 +84,13 @@ pub(crate) fn model(name: &str, base: &str, fields: Vec<FieldDef>) -> ModelDef {
 }
 
 pub(crate) async fn load(core: &EmbeddedCore, models: Vec<ModelDef>) -> Result<Onboarded> {
-    let load = LoadModels { name: "test".into(), version: "1".into(), models, core_version: None };
+    let load = LoadModels {
+        name: "test".into(),
+        version: "1".into(),
+        models,
+        core_version: None,
+        files: ServiceFiles::default(),
+    };
     core.onboard(&Onboard::Load(load)).await
 }
 

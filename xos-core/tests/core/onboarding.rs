@@ -3,7 +3,7 @@
 use xos_core::{EmbeddedCore, Options, Reap};
 use xos_model_client::{
     Caller, Change, Cleanup, Cursor, DefaultValue, FieldDef, Kind, LoadModels, LoadState, ModelAccessor,
-    ModelDef, ModelsStatus, Onboard, Onboarded, Result, Value,
+    ModelDef, ModelsStatus, Onboard, Onboarded, Result, ServiceFiles, Value,
 };
 
 use crate::common::*;
@@ -197,8 +197,13 @@ async fn a_name_that_another_service_has_is_refused() {
     let core = with_one(vec![name()]).await;
     let mut mine = thing(vec![name()]);
     mine.app_label = "mine".into();
-    let load =
-        LoadModels { name: "mine".into(), version: "1".into(), models: vec![mine], core_version: None };
+    let load = LoadModels {
+        name: "mine".into(),
+        version: "1".into(),
+        models: vec![mine],
+        core_version: None,
+        files: ServiceFiles::default(),
+    };
     let error = core.onboard(&Onboard::Load(load)).await.unwrap_err().to_string();
     assert!(error.contains("Thing is loaded already by test"), "{error}");
 }
@@ -265,6 +270,7 @@ async fn the_version_of_the_core_is_checked() {
             version: "1".into(),
             models: vec![thing(vec![])],
             core_version: Some(wanted.into()),
+            files: ServiceFiles::default(),
         };
         let core = core.clone();
         async move { core.onboard(&Onboard::Load(load)).await }
@@ -367,8 +373,13 @@ async fn models_that_others_are_built_on_cannot_be_unloaded() {
     let core = with_one(vec![name()]).await;
     let mut heir = model("Heir", "Thing", vec![]);
     heir.app_label = "other".into();
-    let load =
-        LoadModels { name: "other".into(), version: "1".into(), models: vec![heir], core_version: None };
+    let load = LoadModels {
+        name: "other".into(),
+        version: "1".into(),
+        models: vec![heir],
+        core_version: None,
+        files: ServiceFiles::default(),
+    };
     core.onboard(&Onboard::Load(load)).await.unwrap();
     let error = unload(&core, Cleanup::Purge).await.unwrap_err().to_string();
     assert!(error.contains("Heir of other services are built on them"), "{error}");

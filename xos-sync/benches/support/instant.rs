@@ -101,6 +101,10 @@ impl ModelAccessor for Instant {
         self.schema.clone()
     }
 
+    async fn cursor(&self) -> Result<Cursor> {
+        Ok(Cursor(self.revision.load(Ordering::SeqCst)))
+    }
+
     async fn find(&self, query: &Query, page: Page) -> Result<Found> {
         let as_of = Cursor(self.revision.load(Ordering::SeqCst));
         if query.kind != QueryKind::DirtyObjects {

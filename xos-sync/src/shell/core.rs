@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::{Span, info, warn};
-use xos_model_client::{Change, Cursor, Error, ModelAccessor, Page, Query, Schema};
+use xos_model_client::{Change, Cursor, Error, ModelAccessor, Schema};
 
-use super::layout::Layout;
 use super::{Io, Shell, Stopping};
 use crate::engine::{Event, Outcome};
 use crate::error::Result;
@@ -24,16 +23,13 @@ const PROBE: Duration = Duration::from_secs(1);
 /// The core refuses to be read.
 pub(super) async fn cursor<S: Future<Output = ()>>(
     accessor: &Arc<dyn ModelAccessor>,
-    layout: &Layout,
     span: &Span,
     mut stop: Pin<&mut S>,
 ) -> Result<Option<Cursor>> {
-    let Some(leaf) = layout.leaves().next() else { return Ok(Some(Cursor::default())) };
-    let query = Query::live(leaf.shape.clone());
     let mut told = false;
     loop {
-        let error = match accessor.find(&query, Page::first(1)).await {
-            Ok(found) => return Ok(Some(found.as_of)),
+        let error = match accessor.cursor().await {
+            Ok(cursor) => return Ok(Some(cursor)),
             Err(error) if error.is_interruption() => error,
             Err(error) => return Err(error.into()),
         };
@@ -94,11 +90,10 @@ impl Shell {
     }
 
     fn probe(&mut self) {
-        let Some(leaf) = self.layout.leaves().next() else { return };
-        let (accessor, query) = (self.accessor.clone(), Query::live(leaf.shape.clone()));
+        let accessor = self.accessor.clone();
         self.io.push(Box::pin(async move {
             tokio::time::sleep(PROBE).await;
-            let answer = accessor.find(&query, Page::first(1)).await;
+            let answer = accessor.cursor().await;
             Io::Probed(answer.map_or_else(|error| !error.is_interruption(), |_| true))
         }));
     }

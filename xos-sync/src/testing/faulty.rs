@@ -279,6 +279,14 @@ impl<A: ModelAccessor> ModelAccessor for Faulty<A> {
         self.inner.schema()
     }
 
+    /// Fails only while the core is away.
+    async fn cursor(&self) -> Result<Cursor> {
+        if self.state().away {
+            return Err(Error::away("injected"));
+        }
+        self.inner.cursor().await
+    }
+
     async fn find(&self, query: &Query, page: Page) -> Result<Found> {
         let model = query.shape.model();
         let fault = self.fault(Call::Find, model, &[]);

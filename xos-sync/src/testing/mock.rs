@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use xos_core::EmbeddedCore;
 use xos_model_client::{
     Caller, Deleted, ErrorKind, LoadModels, Model, ModelAccessor, ModelClient, ModelDef, ObjectId, Objects,
-    Onboard, Result,
+    Onboard, Result, ServiceFiles,
 };
 
 use super::faulty::{Faulty, Rule};
@@ -104,7 +104,13 @@ impl MockAccessor {
             };
             loaded.iter().filter(own).map(|model| (*model).clone()).collect()
         };
-        let load = LoadModels { name: "mock".into(), version: "1".into(), models, core_version: None };
+        let load = LoadModels {
+            name: "mock".into(),
+            version: "1".into(),
+            models,
+            core_version: None,
+            files: ServiceFiles::default(),
+        };
         // The journal and the faults are about what is tested, not about its preparation.
         self.accessor.inner().onboard(&Onboard::Load(load)).await?;
         Ok(())

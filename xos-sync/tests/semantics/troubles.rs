@@ -191,6 +191,10 @@ impl ModelAccessor for Nonsense {
         self.0.schema()
     }
 
+    async fn cursor(&self) -> Result<Cursor> {
+        self.0.cursor().await
+    }
+
     async fn find(&self, query: &Query, page: Page) -> Result<Found> {
         let found = self.0.find(query, page).await?;
         Ok(Found { records: found.records.into_iter().map(spoil).collect(), ..found })

@@ -12,6 +12,7 @@ use xos_core::{EmbeddedCore, Options};
 use xos_sync::__private::pretend_now;
 use xos_sync::model_client::{
     Caller, LoadModels, Model, ModelAccessor, ModelClient, Onboard, Page, Query, QueryKind, Record,
+    ServiceFiles,
 };
 use xos_sync::prelude::*;
 use xos_sync::run_on;
@@ -79,7 +80,13 @@ impl World {
         let options = Options { clock: Arc::new(clock(start)), ..Options::default() };
         let core = Faulty::new(EmbeddedCore::in_memory_with(options).unwrap());
         let models = [SimService::def(), SimInstance::def()].into_iter().cloned().collect();
-        let load = LoadModels { name: "sim".into(), version: "1".into(), models, core_version: None };
+        let load = LoadModels {
+            name: "sim".into(),
+            version: "1".into(),
+            models,
+            core_version: None,
+            files: ServiceFiles::default(),
+        };
         core.inner().onboard(&Onboard::Load(load)).await.unwrap();
         let mut config = Config::in_memory();
         config.engine.concurrency = 1 + random.below(8) as usize;

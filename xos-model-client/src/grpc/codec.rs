@@ -1,0 +1,1 @@
+//! From records to bytes and back, by a table that is made once per shape and schema.

@@ -1,0 +1,1 @@
+//! The connection: TLS, credentials, deadlines, calls in flight, and what went wrong.

@@ -1,0 +1,1 @@
+//! Protobuf on the wire: varints, tags, slices.

@@ -1,0 +1,1 @@
+//! xproto, the language that XOS describes models in: read, checked, written, and turned into Rust.
