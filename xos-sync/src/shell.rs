@@ -23,6 +23,7 @@ mod hooks;
 mod inbox;
 pub(crate) mod layout;
 pub(crate) mod lines;
+mod polls;
 mod reads;
 mod runs;
 mod status;
@@ -43,6 +44,7 @@ use self::clock::Clock;
 use self::crew::Crew;
 use self::inbox::{Batch, Inbox};
 use self::layout::Layout;
+use self::polls::{Polls, WatchedRead};
 use self::reads::{ReadDone, Reads};
 use self::runs::{Home, Running};
 use self::writes::{WriteDone, Writes};
@@ -83,6 +85,7 @@ enum Io {
     Read(ReadDone),
     Written(WriteDone),
     Probed(bool),
+    Watched(WatchedRead),
     Hooked(Run, std::result::Result<(), String>),
 }
 
@@ -120,9 +123,10 @@ pub(crate) struct Shell {
     io: FuturesUnordered<BoxFuture<'static, Io>>,
     reads: Reads,
     writes: Writes,
+    polls: Polls,
     watched: HashSet<ObjectKey>,
     /// Objects whose deletion was stored here: their purge is worth a line.
-    reaped: HashMap<ObjectKey, ModelId>,
+    reaped: HashMap<ObjectKey, (ModelId, Moment)>,
     core_down: bool,
     stopping: Option<Stopping>,
     drained: bool,
@@ -155,6 +159,7 @@ impl Shell {
         let feed = accessor.feed(cursor, &layout.feed);
         let inbox = Inbox::new(endings, feed, stop, clock.clone());
         let layout = Arc::new(layout);
+        let polls = Polls::new(!accessor.abilities().push, clock.now());
         let home = Home { accessor: accessor.clone(), layout: layout.clone(), ended };
         let mut shell = Shell {
             accessor,
@@ -177,6 +182,7 @@ impl Shell {
             io: FuturesUnordered::new(),
             reads: Reads::default(),
             writes: Writes::default(),
+            polls,
             watched: HashSet::new(),
             reaped: HashMap::new(),
             core_down: false,
@@ -232,8 +238,7 @@ impl Shell {
             self.read_again();
         }
         if self.alarms.scan <= self.now {
-            self.alarms.scan = self.now + self.options.engine.full_scan_interval;
-            self.scan_all();
+            self.time_to_scan();
         }
         if std::mem::take(&mut batch.stop) {
             let (running, at_most) = (self.at_work, self.options.engine.grace_period);

@@ -66,6 +66,8 @@ engine! {
     retry_cap: Duration = minutes(5), "5 min", Kind::Period { zero: false };
     /// Longest wait between two attempts of a deferred step; the first is `first_retry`.
     deferred_retry: Duration = seconds(60), "60 s", Kind::Period { zero: false };
+    /// How often a core that cannot tell of changes is asked for work, counted from the last answer.
+    poll_interval: Duration = seconds(5), "5 s", Kind::Period { zero: false };
     /// How often all objects are read again; the change feed finds work long before.
     full_scan_interval: Duration = minutes(5), "5 min", Kind::Period { zero: false };
     /// How long running steps may go on after the program was told to stop; 0 stops them at once.

@@ -109,6 +109,7 @@ fn our_own_section() {
   first_retry: 250ms
   retry_cap: 10m
   deferred_retry: 2 minutes
+  poll_interval: 7 s
   full_scan_interval: \"1 hour\"
   grace_period: 0
 ",
@@ -119,6 +120,7 @@ fn our_own_section() {
         first_retry: Duration::from_millis(250),
         retry_cap: Duration::from_secs(600),
         deferred_retry: Duration::from_secs(120),
+        poll_interval: Duration::from_secs(7),
         full_scan_interval: Duration::from_secs(3600),
         grace_period: Duration::ZERO,
     };

@@ -11,6 +11,7 @@ impl Shell {
             Io::Read(done) => self.read_done(done),
             Io::Written(done) => self.write_done(done),
             Io::Probed(is_back) => self.probed(is_back),
+            Io::Watched(read) => self.watched_read(read),
             Io::Hooked(run, result) => self.hooked(run, result),
         }
     }

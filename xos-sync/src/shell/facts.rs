@@ -35,6 +35,8 @@ pub(crate) struct Status {
     pub(crate) id: ObjectId,
     pub(crate) due: Due,
     pub(crate) doomed: bool,
+    /// Soft-deleted, whether somebody has to work on that or not.
+    pub(crate) deleted: bool,
     claimed: bool,
     retry: Option<Retry>,
     recheck: Option<Moment>,
@@ -57,6 +59,7 @@ pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
         id: id(record, at.id),
         due: if due && selected { Due::At(version) } else { Due::No },
         doomed: doomed && selected,
+        deleted,
         claimed: flag(at.need_delete),
         retry,
         recheck: if stale || doomed { None } else { recheck_of(leaf, record, clock) },

@@ -195,6 +195,7 @@ impl Shell {
         if let Some(scan) = &mut self.reads.scanning {
             scan.outdated = true;
         }
+        self.scan_begins();
         self.next_scan();
     }
 
@@ -214,12 +215,16 @@ impl Shell {
                 let read = self.new_read(&[crate::engine::ModelId(model.0)]);
                 self.reads.scanning = Some(Scan { read, outdated: false });
                 // Clean objects are of interest where a step wants to look at them now and then.
-                let rechecks = self.layout.leaf(model).is_some_and(|leaf| leaf.recheck.is_some());
-                let kind = if rechecks { QueryKind::Live } else { QueryKind::DirtyObjects };
+                let with_clean = self.has_rechecks(model) && self.polls.is_whole();
+                let kind = if with_clean { QueryKind::Live } else { QueryKind::DirtyObjects };
                 self.read_page(read, model, kind, Page::first(PAGE));
                 return;
             }
         }
+    }
+
+    fn has_rechecks(&self, model: ModelId) -> bool {
+        self.layout.leaf(model).is_some_and(|leaf| leaf.recheck.is_some())
     }
 
     fn read_page(&mut self, read: ReadId, model: ModelId, kind: QueryKind, page: Page) {
@@ -265,7 +270,7 @@ impl Shell {
         let read = self.new_read(&[]);
         self.tell(Event::Vanished(engine_key, read));
         self.tell(Event::ReadEnded(read, Complete::Partial));
-        if let Some(leaf) = self.reaped.remove(&engine_key) {
+        if let Some(leaf) = self.reaped.remove(&engine_key).map(|(leaf, _)| leaf) {
             let name = self.layout.name(leaf).to_owned();
             self.span.in_scope(|| super::lines::purged(&name, key.id.get()));
         } else if self.watched.contains(&engine_key) {
@@ -356,10 +361,17 @@ impl Shell {
         self.tell_records(read, &[(leaf, answer)], Why::Scan);
         let outdated = self.reads.scanning.is_some_and(|scan| scan.read == read && scan.outdated);
         match (next, kind) {
-            _ if outdated => self.scanned(read, Complete::Partial),
+            _ if outdated => {
+                self.scan_is_incomplete();
+                self.scanned(read, Complete::Partial);
+            }
             (Some(page), kind) => self.read_page(read, leaf, kind, page),
             (None, QueryKind::DirtyObjects | QueryKind::Live) => {
                 self.read_page(read, leaf, QueryKind::DeletedObjects, Page::first(PAGE));
+            }
+            // Clean objects that a step wants to look at were not asked for: their absence means nothing.
+            (None, _) if self.has_rechecks(leaf) && !self.polls.is_whole() => {
+                self.scanned(read, Complete::Partial);
             }
             (None, _) => self.scanned(read, Complete::Whole),
         }
@@ -370,10 +382,14 @@ impl Shell {
         self.tell(Event::ReadEnded(read, complete));
         self.reads.scanning = None;
         self.next_scan();
+        if self.reads.scanning.is_none() {
+            self.scan_ended();
+        }
     }
 
     fn scan_failed(&mut self, read: ReadId, leaf: ModelId, error: &Error) {
         self.cannot_read(Some(leaf), error);
+        self.scan_is_incomplete();
         if error.is_interruption() {
             // The engine asks for all scans again when the core is back.
             self.reads.scans.clear();
@@ -426,6 +442,9 @@ impl Shell {
                     links.extend(answer.waits_for.get(at).into_iter().flatten());
                 }
                 let key = facts::key_of(leaf.root, status.id);
+                if status.deleted {
+                    self.found_deleted(key);
+                }
                 if status.asks_for_work() && !status.will_be_claimed() {
                     self.reads.cache.put(key, read, record.clone());
                 } else {

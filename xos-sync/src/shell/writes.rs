@@ -158,7 +158,7 @@ impl Shell {
         let key = running.key;
         if matches!(store, Store::Reap) {
             // The feed may tell of the purge before the write is answered.
-            self.reaped.insert(key, leaf.id);
+            self.reaped.insert(key, (leaf.id, self.now));
         }
         self.writes.add(run, Purpose::Result(store), write);
     }

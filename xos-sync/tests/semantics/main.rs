@@ -9,6 +9,7 @@ mod failures;
 mod finding;
 mod once;
 mod order;
+mod polling;
 mod steps;
 mod success;
 mod support;
