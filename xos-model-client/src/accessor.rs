@@ -237,7 +237,8 @@ pub struct LoadModels {
     pub version: String,
     /// The models, with all they need except what the core has anyway.
     pub models: Vec<ModelDef>,
-    /// The core version that is asked for, an expression such as `>=4.0.0`.
+    /// The core version that is asked for, a [`CoreVersion`](crate::CoreVersion) such as `>=4.0.0`; the core's own
+    /// default when there is none.
     pub core_version: Option<String>,
     /// Files of an existing service, sent to a real core as they are.
     pub files: ServiceFiles,
@@ -308,7 +309,7 @@ pub enum Onboarded {
     Unloaded,
     /// Objects are being deleted: ask again.
     TryAgain {
-        /// How many are left.
+        /// How many are left, as far as known: at least one.
         left: u64,
     },
     /// What is loaded.

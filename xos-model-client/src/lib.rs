@@ -9,6 +9,7 @@
 
 mod accessor;
 mod client;
+mod core_version;
 mod error;
 mod field;
 #[cfg(feature = "grpc")]
@@ -36,6 +37,7 @@ pub use accessor::{
     Touch, Version, Why, Write, Written,
 };
 pub use client::{Changed, Deleted, ModelClient, changed_fields};
+pub use core_version::CoreVersion;
 pub use error::{Error, ErrorKind, FieldFault, Result, closest};
 pub use field::{Choice, Condition, ConvertFault, Field, FieldType, LinkType, Optional, RecordReader};
 pub use link::{LeadsTo, Link, Links};
