@@ -145,6 +145,28 @@ pub enum ErrorKind {
     /// Models that do not fit together, or with what the core holds.
     #[error(transparent)]
     Schema(#[from] SchemaFault),
+    /// The core does not know this user, or not with this password. Nothing was stored.
+    #[error("the core refuses to authenticate: {reason}")]
+    Unauthenticated {
+        /// As whom, and what to check; never a password.
+        reason: String,
+    },
+    /// An option of the connection to a core cannot be used.
+    #[error("cannot connect to the core: {option} {problem}")]
+    Connection {
+        /// The option, such as `endpoint`.
+        option: &'static str,
+        /// What was expected, what was found, and what to do.
+        problem: String,
+    },
+    /// The core failed to do what was asked, for a reason of its own.
+    #[error("the core failed: {code}: {reason}")]
+    Core {
+        /// The gRPC status code, such as `INTERNAL`.
+        code: &'static str,
+        /// The core's words.
+        reason: String,
+    },
     /// The models of a service cannot be loaded or unloaded; nothing was changed.
     #[error("the models of {service} {problem}")]
     Onboarding {

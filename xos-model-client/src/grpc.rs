@@ -2,5 +2,11 @@
 
 mod codec;
 mod describe;
-mod transport;
+mod options;
+#[doc(hidden)]
+pub mod status;
+#[doc(hidden)]
+pub mod transport;
 mod wire;
+
+pub use options::{ClientCertificate, CoreOptions, Credentials, LoginBy, Password};

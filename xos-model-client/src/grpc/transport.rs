@@ -1,1 +1,329 @@
 //! The connection: TLS, credentials, deadlines, calls in flight, and what went wrong.
+
+mod auth;
+mod causes;
+mod codec;
+mod dial;
+mod fault;
+mod keeper;
+mod reflection;
+mod services;
+mod tls;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use backon::{BackoffBuilder as _, ExponentialBuilder};
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use tokio::sync::{Semaphore, watch};
+use tokio::time::Instant;
+use tonic::client::Grpc;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Status};
+
+use crate::accessor::{Caller, Touch};
+use crate::error::Result;
+use crate::grpc::options::{CoreOptions, Scheme};
+use crate::grpc::status::Code;
+use auth::{Auth, Badge};
+use codec::BytesCodec;
+pub use dial::Connections;
+use dial::{Dial, Line};
+pub use fault::{CallError, Hint};
+pub use keeper::{Keeper, LinkState, Verified, Verify};
+
+/// The most bytes a request to a core 4.0.4 may have.
+pub const REQUEST_LIMIT: usize = 4 << 20;
+
+/// How long it is tried to get a request to the core before the call fails.
+const SENDING: Duration = Duration::from_millis(1500);
+
+/// What a call may be repeated for, and how long it may take.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum CallKind {
+    /// Reads a few objects: can be repeated.
+    Read,
+    /// Reads many objects: can be repeated, takes longer.
+    List,
+    /// A write that does no harm when it is made twice.
+    Repeatable,
+    /// A write that must not be made twice.
+    Once,
+    /// Like `Once`, with a deadline of its own.
+    Long(Duration),
+}
+
+impl CallKind {
+    /// Whether the call may be made again when it is not known whether it was processed.
+    fn is_repeatable(self) -> bool {
+        matches!(self, CallKind::Read | CallKind::List | CallKind::Repeatable)
+    }
+
+    fn deadline(self, options: &CoreOptions) -> Duration {
+        match self {
+            CallKind::Read | CallKind::Repeatable | CallKind::Once => options.call_deadline,
+            CallKind::List => options.list_deadline,
+            CallKind::Long(deadline) => deadline,
+        }
+    }
+}
+
+/// What the core is told of a call beside its message.
+#[derive(Clone, Debug, Default)]
+pub struct CallMeta {
+    /// On whose behalf. Only an update tells.
+    pub caller: Option<Caller>,
+    /// Whether this is an update, the only call for which the core looks at the rest.
+    pub is_update: bool,
+    /// The names of the fields that are stored, with commas and no blanks between them.
+    pub update_fields: Option<String>,
+    /// Whether `updated` moves.
+    pub touch: Touch,
+    /// Whether the credentials are shown.
+    pub authenticated: bool,
+}
+
+/// What went wrong with the connection last.
+#[derive(Clone, Debug)]
+struct Trouble {
+    /// How many connections had been opened when the call began.
+    at: u64,
+    error: Option<CallError>,
+}
+
+/// The way to one core. A clone is the same way: connection, session and calls in flight are shared.
+#[derive(Clone)]
+pub struct Transport(Arc<Shared>);
+
+struct Shared {
+    options: CoreOptions,
+    dial: Dial,
+    line: Mutex<Option<Line>>,
+    permits: Semaphore,
+    auth: Auth,
+    trouble: watch::Sender<Trouble>,
+}
+
+impl Transport {
+    /// A way to a core. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// An option that cannot be used: a mistake in the endpoint, a certificate file that is not there or holds none.
+    pub fn new(options: CoreOptions) -> Result<Self> {
+        let endpoint = options.check()?;
+        if endpoint.scheme == Scheme::Plaintext {
+            let endpoint = endpoint.to_string();
+            tracing::warn!(endpoint, "the connection to the core is not encrypted, passwords included");
+        }
+        let dial = Dial::new(&options, endpoint)?;
+        Ok(Transport(Arc::new(Shared {
+            permits: Semaphore::new(options.in_flight.min(Semaphore::MAX_PERMITS)),
+            auth: Auth::new(&options),
+            line: Mutex::new(None),
+            trouble: watch::Sender::new(Trouble { at: 0, error: None }),
+            dial,
+            options,
+        })))
+    }
+
+    /// The options it was made with.
+    pub fn options(&self) -> &CoreOptions {
+        &self.0.options
+    }
+
+    /// Where the core is, as `host:port`.
+    pub fn endpoint(&self) -> String {
+        self.0.dial.target().to_string()
+    }
+
+    /// How many connections were opened so far. When this grew between two calls, the core may be another one.
+    pub fn connections(&self) -> u64 {
+        self.watch_connections().borrow().opened
+    }
+
+    /// The connections that are opened and closed.
+    pub fn watch_connections(&self) -> watch::Receiver<Connections> {
+        self.0.dial.connections()
+    }
+
+    /// Makes one call.
+    ///
+    /// # Guarantees
+    ///
+    /// A call of kind `Once` is processed at most once; [`CallError::NotSent`] means not at all. At most `in_flight`
+    /// calls are under way; waiting for the others counts towards no deadline. No error tells a secret.
+    ///
+    /// # Cancellation
+    ///
+    /// Dropping the future resets the call; whether the core processed it is then unknown.
+    ///
+    /// # Errors
+    ///
+    /// See [`CallError`].
+    pub async fn call(
+        &self,
+        path: PathAndQuery,
+        body: Bytes,
+        meta: CallMeta,
+        kind: CallKind,
+    ) -> Result<Bytes, CallError> {
+        if !meta.authenticated {
+            return self.send(&path, &body, &meta, kind, None).await;
+        }
+        let badge = self.badge().await?;
+        match self.send(&path, &body, &meta, kind, Some(&badge)).await {
+            Err(CallError::Auth { .. }) => {
+                let badge = self.new_badge(&badge).await?;
+                self.send(&path, &body, &meta, kind, Some(&badge)).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Makes one call, again where that is safe.
+    async fn send(
+        &self,
+        path: &PathAndQuery,
+        body: &Bytes,
+        meta: &CallMeta,
+        kind: CallKind,
+        badge: Option<&Badge>,
+    ) -> Result<Bytes, CallError> {
+        if body.len() > REQUEST_LIMIT {
+            return Err(CallError::RequestTooLarge { size: body.len(), limit: REQUEST_LIMIT });
+        }
+        let deadline = kind.deadline(&self.0.options);
+        let mut delays = ExponentialBuilder::default()
+            .with_min_delay(Duration::from_millis(50))
+            .with_max_delay(Duration::from_millis(400))
+            .without_max_times()
+            .build();
+        let (mut left, mut lost, mut sending) = (deadline, 0, Duration::ZERO);
+        loop {
+            let permit = self.0.permits.acquire().await;
+            let begun = Instant::now();
+            let request = self.request(body, meta, badge, left)?;
+            let error = match self.attempt(path, request, left, deadline).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => error,
+            };
+            drop(permit);
+            let took = begun.elapsed();
+            let again = match &error {
+                CallError::NotSent { hint, .. } => {
+                    sending += took;
+                    !hint.is_lasting()
+                }
+                CallError::Lost { .. } => {
+                    lost += 1;
+                    lost == 1 && kind.is_repeatable()
+                }
+                _ => false,
+            };
+            let delay = delays.next().unwrap_or(SENDING);
+            sending += delay;
+            left = left.saturating_sub(took + delay);
+            if !again || left.is_zero() || sending > SENDING {
+                return Err(error);
+            }
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    fn request(
+        &self,
+        body: &Bytes,
+        meta: &CallMeta,
+        badge: Option<&Badge>,
+        deadline: Duration,
+    ) -> Result<Request<Bytes>, CallError> {
+        let mut request = Request::new(body.clone());
+        request.set_timeout(deadline);
+        let metadata = request.metadata_mut();
+        if let Some(badge) = badge {
+            badge.show(metadata);
+        }
+        if !meta.is_update {
+            return Ok(request);
+        }
+        if let Some(fields) = &meta.update_fields {
+            let value = MetadataValue::try_from(fields.as_str()).map_err(|_| CallError::Status {
+                code: Code::INVALID_ARGUMENT,
+                details: format!("a name of a field is not ASCII: {}", fields.escape_debug()),
+            })?;
+            metadata.insert("update_fields", value);
+        }
+        if meta.caller.is_some_and(Caller::is_synchronizer) {
+            metadata.insert("caller_kind", MetadataValue::from_static("synchronizer"));
+        }
+        // The core asks whether they are there, not for their value.
+        match meta.caller {
+            Some(Caller::Step) => _ = metadata.insert("is_sync_save", MetadataValue::from_static("1")),
+            Some(Caller::Policy) => _ = metadata.insert("is_policy_save", MetadataValue::from_static("1")),
+            _ => (),
+        }
+        if meta.touch == Touch::Updated {
+            metadata.insert("always_update_timestamp", MetadataValue::from_static("1"));
+        }
+        Ok(request)
+    }
+
+    async fn attempt(
+        &self,
+        path: &PathAndQuery,
+        request: Request<Bytes>,
+        left: Duration,
+        deadline: Duration,
+    ) -> Result<Bytes, CallError> {
+        let (line, at) = (self.line(), self.connections());
+        let mut grpc =
+            Grpc::new(line.channel.clone()).max_decoding_message_size(self.0.options.max_message_size);
+        let call = async {
+            grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
+            grpc.unary(request, path.clone(), BytesCodec).await
+        };
+        let outcome = match tokio::time::timeout(left, call).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Status::from_error(Box::new(causes::OwnDeadline))),
+        };
+        let error = match outcome {
+            Ok(answer) => return Ok(answer.into_inner()),
+            Err(status) => causes::explain(&status, &self.0.dial, &line, deadline),
+        };
+        Err(self.failed(error, &line, at))
+    }
+
+    /// What has to be done when a call failed: draws the consequences, and takes secrets out of the core's words.
+    fn failed(&self, error: causes::Cause, line: &Line, at: u64) -> CallError {
+        if error.own_deadline {
+            // A peer that died in silence looks just like a slow one: later calls get a connection of their own.
+            let mut current = self.lock();
+            if current.as_ref().is_some_and(|current| current.number == line.number) {
+                *current = None;
+            }
+        }
+        let broken = error.own_deadline || !matches!(error.error, CallError::Deadline(_));
+        let error = self.0.auth.censor(error.error);
+        if error.is_connection() && broken {
+            self.0.trouble.send_replace(Trouble { at, error: Some(error.clone()) });
+        }
+        error
+    }
+
+    fn line(&self) -> Line {
+        self.lock().get_or_insert_with(|| self.0.dial.line()).clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Line>> {
+        self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Transport").field("options", &self.0.options).finish_non_exhaustive()
+    }
+}
