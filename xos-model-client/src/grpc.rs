@@ -4,3 +4,10 @@ mod codec;
 mod describe;
 mod transport;
 mod wire;
+
+/// Records and bytes, for the tests and benches of this crate.
+#[doc(hidden)]
+pub mod __codec {
+    pub use super::codec::{Codec, NonAscii, Plan, SetMessage, encode_id};
+    pub use super::describe::{Difference, Method, Paths, RemoteSchema, Served};
+}
