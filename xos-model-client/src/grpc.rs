@@ -10,3 +10,10 @@ pub mod transport;
 mod wire;
 
 pub use options::{ClientCertificate, CoreOptions, Credentials, LoginBy, Password};
+
+/// Records and bytes, for the tests and benches of this crate.
+#[doc(hidden)]
+pub mod __codec {
+    pub use super::codec::{Codec, NonAscii, Plan, SetMessage, encode_id};
+    pub use super::describe::{Difference, Method, Paths, RemoteSchema, Served};
+}

@@ -11,6 +11,12 @@ use crate::model::{FieldDef, ModelDef, ModelName};
 use crate::record::{Shape, ShapeField};
 use crate::value::ObjectId;
 
+#[cfg(feature = "grpc")]
+mod told;
+
+#[cfg(feature = "grpc")]
+pub(crate) use told::{Told, ToldBack};
+
 /// A model within one schema, and within all later schemas of the same accessor.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ModelId(pub u16);
