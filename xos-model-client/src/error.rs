@@ -225,6 +225,7 @@ impl Error {
             self.kind(),
             ErrorKind::Away { .. }
                 | ErrorKind::OutcomeUnknown { .. }
+                | ErrorKind::Deadline(_)
                 | ErrorKind::LeadershipLost
                 | ErrorKind::ShuttingDown
         )

@@ -1,5 +1,6 @@
 //! xproto, the language that XOS describes models in: read, checked, written, and turned into Rust.
 
+mod check;
 mod choices;
 mod document;
 mod fault;
@@ -11,8 +12,8 @@ mod token;
 mod value;
 
 pub use document::{
-    Document, Enum, Extend, Field, File, Item, Lambda, Link, LinkKind, Message, Modifier, Part, Place, Policy,
-    Service, Setting,
+    Document, Enum, Extend, Field, File, Item, Lambda, Link, LinkKind, Message, Modifier, Part, Place,
+    Policy, Service, Setting,
 };
 pub use fault::{Finding, Findings, Rule, Severity, SyntaxError, SyntaxErrors};
 pub use formula::{Formula, Term};
@@ -58,6 +59,17 @@ pub fn parse(file_name: &str, text: &str) -> Result<Document, SyntaxErrors> {
 /// assert_eq!(document.models().unwrap()[0].app_label, "a");
 /// # Ok::<(), xproto::SyntaxErrors>(())
 /// ```
-pub fn parse_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Document, SyntaxErrors> {
+pub fn parse_files<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Document, SyntaxErrors> {
     parser::parse_files(files)
+}
+
+/// TEMPORARY
+pub fn write<'a>(name: &str, models: impl IntoIterator<Item = &'a crate::ModelDef>) -> String {
+    let mut out = format!("option name = \"{name}\";\noption app_label = \"{name}\";\n");
+    for model in models {
+        out += &format!("message {} ({}) {{\n}}\n", model.name, model.base.clone().unwrap_or_default());
+    }
+    out
 }

@@ -43,7 +43,7 @@ mod testing;
 mod tests;
 mod tree;
 
-pub use self::accessor::{Accessor, AccessorKind, CoreChoice, DEFAULT_ENDPOINT, Durability, REMOTE_NOT_YET};
+pub use self::accessor::{Accessor, AccessorKind, CoreChoice, DEFAULT_ENDPOINT, Durability, Login};
 pub use self::engine::Engine;
 pub use self::environment::Environment;
 pub use self::error::{ConfigError, EXIT_CONFIG, Origin, Problem};
@@ -61,14 +61,14 @@ use crate::args::Args;
 pub struct Config {
     /// Name of the service; where it is absent, the name given to the synchronizer in the program counts.
     pub name: Option<String>,
-    /// Semantic version requirement that the core must meet, e.g. `>=4.0.0, <5.0.0`.
+    /// Semantic version requirement that the core must meet, e.g. `>=4.0.0`, or two joined by `~`.
     pub core_version: Option<String>,
     /// Whether the models are to be in the core, or to be taken out of it.
     pub desired_state: DesiredState,
     /// File with dependencies between models beside their links, `{"A": [["B", "b", "a"]]}`. Not read here.
     pub dependency_graph: Option<PathBuf>,
-    /// Folder of the Python framework's models; only named in a log line.
-    pub models_dir: Option<String>,
+    /// Folder with the files of an existing service, for a remote core.
+    pub models_dir: Option<PathBuf>,
     /// Folder of the Python framework's sync steps; only named in a log line.
     pub steps_dir: Option<String>,
     /// Folder of the Python framework's pull steps; only named in a log line.

@@ -22,9 +22,14 @@ pub enum ErrorKind {
     /// The core said no, or cannot be opened.
     #[error(transparent)]
     Core(#[from] xos_model_client::Error),
-    /// A core that this version cannot speak to.
-    #[error("{0}")]
-    NotYet(&'static str),
+    /// A kind of core that the program was built without.
+    #[error("this program was built without {what}; build xos-sync with the feature \"{feature}\"")]
+    BuiltWithout {
+        /// What is missing.
+        what: &'static str,
+        /// What has to be enabled.
+        feature: &'static str,
+    },
     /// Models that must be in the core are not.
     #[error("required_models: missing: {}; they come with no synchronizer that was loaded", .0.join(", "))]
     MissingModels(Vec<String>),
@@ -75,7 +80,7 @@ impl Error {
     /// The exit code of a program that ends with it: 78 (`EX_CONFIG`) for a wrong configuration, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self.kind() {
-            ErrorKind::Config(_) | ErrorKind::NotYet(_) => ExitCode::from(EXIT_CONFIG),
+            ErrorKind::Config(_) | ErrorKind::BuiltWithout { .. } => ExitCode::from(EXIT_CONFIG),
             _ => ExitCode::FAILURE,
         }
     }

@@ -17,11 +17,13 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `embedded` | yes | the core in this process, on SQLite: a synchronizer needs no server |
+//! | `grpc` | yes | a core on the network: gRPC over TLS |
 #![deny(missing_docs)]
 
 pub mod args;
 pub mod config;
 mod context;
+mod core;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[doc(hidden)]
@@ -31,6 +33,8 @@ mod error;
 pub mod logging;
 pub mod prelude;
 pub mod recipe;
+#[cfg(feature = "grpc")]
+mod remote;
 mod run;
 mod shell;
 mod show;
@@ -50,8 +54,9 @@ pub mod __private {
 pub use args::Args;
 pub use config::Config;
 pub use context::Context;
+pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
-pub use run::{open_core, run_on, run_synchronizer, run_until};
+pub use run::{run_on, run_synchronizer, run_until};
 pub use show::{object_table, open_read_only};
 pub use step::{StepError, StepErrorKind, StepResult, SyncStep};
 pub use synchronizer::Synchronizer;

@@ -11,6 +11,8 @@
 //!   is deleted; `must-exist` nodes and objects made by others never are.
 //! - Applying an unchanged recipe writes nothing.
 
+mod memory;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +23,7 @@ use tracing::{error, info, warn};
 use xos_model_client::ModelAccessor;
 use xos_model_client::tosca::{Done, Memory, Recipe, RecipeError, Report};
 
+pub(crate) use self::memory::MemoryFile;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a file must be quiet before it is read.

@@ -2,14 +2,17 @@
 
 use std::future::Future;
 use std::io::Write as _;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::time::Duration;
 
+use futures_util::StreamExt as _;
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, Span, info, info_span};
-use xos_model_client::tosca::{Applied, Memory};
+use xos_model_client::tosca::Memory;
 use xos_model_client::{Cleanup, LoadModels, ModelAccessor, Onboard, Onboarded, Page, Query, ServiceFiles};
 
-use crate::config::{Config, CoreChoice, DesiredState, REMOTE_NOT_YET};
+use crate::config::{Config, DesiredState};
+use crate::core::Core;
 use crate::error::{ErrorKind, Result};
 use crate::recipe::RecipeFile;
 use crate::shell::layout::{DependencyGraph, Layout, read_dependency_graph};
@@ -18,6 +21,9 @@ use crate::synchronizer::Synchronizer;
 
 /// How often `--once` applies a recipe that has to wait for objects that steps delete.
 const ONCE_ROUNDS: usize = 5;
+
+/// How long after a remote core that still has objects is asked again to unload their models.
+const UNLOAD_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs a synchronizer until it is told to stop: opens the core, loads the models, and keeps the outside world in step.
 ///
@@ -50,8 +56,14 @@ pub async fn run_until(
     service: Synchronizer,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    let core = Core::open(&config, config.name.as_deref().unwrap_or(service.name()))?;
-    let end = Run::new(core.accessor.clone(), core.memory(&service), config, service)?.until(stop).await;
+    let mut stop = std::pin::pin!(stop);
+    let name = config.name.clone().unwrap_or_else(|| service.name().to_owned());
+    let opening = Core::open(&config, &name).instrument(span_of(&name));
+    let Some(core) = unless(stop.as_mut(), opening).await.transpose()? else { return Ok(()) };
+    let memory = core.memory(&service, &name);
+    let mut run = Run::new(core.accessor.clone(), memory, config, service)?;
+    run.is_remote = core.is_remote;
+    let end = run.until(stop).await;
     core.close();
     end
 }
@@ -67,71 +79,7 @@ pub async fn run_on(
     service: Synchronizer,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    Run::new(accessor, in_process(), config, service)?.until(stop).await
-}
-
-/// Opens the core that the configuration chooses.
-///
-/// # Errors
-///
-/// A remote core, which this version cannot speak to; an embedded one that cannot be opened.
-pub fn open_core(config: &Config, service: &str) -> Result<Arc<dyn ModelAccessor>> {
-    Ok(Core::open(config, service)?.accessor)
-}
-
-/// A core that was opened here.
-struct Core {
-    accessor: Arc<dyn ModelAccessor>,
-    #[cfg(feature = "embedded")]
-    embedded: xos_core::EmbeddedCore,
-}
-
-#[cfg(feature = "embedded")]
-impl Core {
-    fn open(config: &Config, service: &str) -> Result<Self> {
-        let embedded = match config.core(service) {
-            CoreChoice::Embedded { database, durability } => crate::embedded::open(&database, durability)?,
-            CoreChoice::Memory => crate::embedded::in_memory()?,
-            CoreChoice::Remote { .. } => return Err(ErrorKind::NotYet(REMOTE_NOT_YET).into()),
-        };
-        Ok(Core { accessor: Arc::new(embedded.clone()), embedded })
-    }
-
-    /// Where it keeps what the recipe made.
-    fn memory(&self, service: &Synchronizer) -> Arc<dyn Memory> {
-        match &service.recipe {
-            Some(path) => Arc::new(crate::embedded::RecipeMemory::new(self.embedded.clone(), path)),
-            None => in_process(),
-        }
-    }
-
-    /// Lets the database go, so that it can be opened again at once.
-    fn close(&self) {
-        self.embedded.close();
-    }
-}
-
-#[cfg(not(feature = "embedded"))]
-impl Core {
-    fn open(config: &Config, service: &str) -> Result<Self> {
-        Err(ErrorKind::NotYet(match config.core(service) {
-            CoreChoice::Remote { .. } => REMOTE_NOT_YET,
-            _ => "this program was built without the embedded core; enable the feature \"embedded\"",
-        })
-        .into())
-    }
-
-    #[allow(clippy::unused_self, reason = "the other form uses it")]
-    fn memory(&self, _: &Synchronizer) -> Arc<dyn Memory> {
-        in_process()
-    }
-
-    #[allow(clippy::unused_self, reason = "the other form uses it")]
-    fn close(&self) {}
-}
-
-fn in_process() -> Arc<dyn Memory> {
-    Arc::new(Mutex::new(Applied::default()))
+    Run::new(accessor, crate::core::in_process(), config, service)?.until(stop).await
 }
 
 /// A synchronizer and its core.
@@ -141,6 +89,8 @@ struct Run {
     config: Config,
     service: Synchronizer,
     name: String,
+    /// Whether other programs load models into the core too.
+    is_remote: bool,
     graph: DependencyGraph,
     span: Span,
 }
@@ -157,17 +107,24 @@ impl Run {
             Some(path) => read_dependency_graph(path)?,
             None => DependencyGraph::new(),
         };
-        let span = info_span!("synchronizer", synchronizer_name = %name);
-        Ok(Run { accessor, memory, config, service, name, graph, span })
+        let span = span_of(&name);
+        Ok(Run { accessor, memory, config, service, name, is_remote: false, graph, span })
     }
 
     async fn until(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
+        let mut stop = std::pin::pin!(stop);
         let span = self.span.clone();
         if self.config.desired_state == DesiredState::Unload {
             return self.unload(stop).instrument(span).await;
         }
-        self.load().instrument(span.clone()).await?;
-        let recipe = self.first_recipe().instrument(span.clone()).await?;
+        let start = async {
+            self.load().await?;
+            self.first_recipe().await
+        };
+        let Some(recipe) = unless(stop.as_mut(), start.instrument(span.clone())).await.transpose()? else {
+            span.in_scope(|| info!("stopped"));
+            return Ok(());
+        };
         let steps: Vec<&str> = self.service.steps.iter().map(|step| step.name()).collect();
         span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref()));
         if self.service.steps.is_empty() {
@@ -193,53 +150,94 @@ impl Run {
         self.service.check()?;
         let own = self.service.models();
         let models = own.iter().map(|model| (*model).clone()).collect();
-        let load = LoadModels {
-            name: self.name.clone(),
-            version,
-            models,
-            core_version,
-            files: ServiceFiles::default(),
-        };
+        let files = self.files()?;
+        let load = LoadModels { name: self.name.clone(), version, models, core_version, files };
         match self.accessor.onboard(&Onboard::Load(load)).await? {
             Onboarded::Loaded { models } => info!(models = models.join(", "), "models loaded"),
             _ => tracing::debug!("the models are loaded already"),
         }
-        let schema = self.accessor.schema();
-        let required = self.config.required_models.iter().map(|model| model.trim().to_owned());
-        let (found, missing): (Vec<String>, Vec<String>) =
-            required.partition(|model| schema.model(model).is_some());
-        if !missing.is_empty() {
-            return Err(ErrorKind::MissingModels(missing).into());
-        }
+        let found = self.required_models().await?;
         let own = || own.iter().map(|model| model.name.to_string()).collect();
         lines::required_models(&if found.is_empty() { own() } else { found });
         Ok(())
+    }
+
+    /// What goes into a remote core beside the program's own models.
+    fn files(&self) -> Result<ServiceFiles> {
+        match &self.config.models_dir {
+            #[cfg(feature = "grpc")]
+            Some(folder) if self.is_remote => crate::remote::service_files(folder),
+            _ => Ok(ServiceFiles::default()),
+        }
+    }
+
+    /// The models that must be there. Those that another program brings along are waited for.
+    async fn required_models(&self) -> Result<Vec<String>> {
+        let required: Vec<String> =
+            self.config.required_models.iter().map(|model| model.trim().to_owned()).collect();
+        let missing = || {
+            let schema = self.accessor.schema();
+            required.iter().filter(|model| schema.model(model).is_none()).cloned().collect::<Vec<String>>()
+        };
+        if missing().is_empty() {
+            return Ok(required);
+        }
+        if !self.is_remote {
+            return Err(ErrorKind::MissingModels(missing()).into());
+        }
+        let mut changes = self.accessor.feed(self.accessor.cursor().await?, &[]);
+        let mut told = Vec::new();
+        loop {
+            let missing = missing();
+            if missing.is_empty() {
+                return Ok(required);
+            }
+            if missing != told {
+                lines::models_missing(&missing);
+                told = missing;
+            }
+            // The core restarts when models are loaded: then it is asked again.
+            changes.next().await;
+        }
     }
 
     /// Takes the models out of the core. Their objects are deleted first, by the steps; the recipe does not count any more.
     async fn unload(mut self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let mut stop = std::pin::pin!(stop);
         info!("Trying for an easy unload_models");
-        let mut left = self.ask_to_unload().await?;
+        let mut left = match unless(stop.as_mut(), self.ask_to_unload()).await {
+            Some(left) => left?,
+            None => return Ok(()),
+        };
         if left > 0 {
             info!(left, "objects of these models are deleted first");
             self.config.once = true;
-            for _ in 0..ONCE_ROUNDS {
-                self.synchronize(stop.as_mut()).await?;
-                left = self.ask_to_unload().await?;
-                if left == 0 {
-                    break;
+        }
+        let mut round = 0;
+        while left > 0 {
+            // In another process the core removes objects in its own time, and others may have to let go of them.
+            round += 1;
+            if !self.is_remote && round > ONCE_ROUNDS {
+                return Err(ErrorKind::NotUnloaded { left }.into());
+            }
+            let mut asked_to_stop = std::pin::pin!(futures_util::future::maybe_done(stop.as_mut()));
+            self.synchronize(asked_to_stop.as_mut()).await?;
+            if asked_to_stop.as_mut().take_output().is_some() {
+                return Err(ErrorKind::NotUnloaded { left }.into());
+            }
+            left = self.ask_to_unload().await?;
+            if left > 0 && self.is_remote {
+                info!(seconds = UNLOAD_AGAIN.as_secs(), "TRYAGAIN received. Expect to try again");
+                if unless(stop.as_mut(), tokio::time::sleep(UNLOAD_AGAIN)).await.is_none() {
+                    return Err(ErrorKind::NotUnloaded { left }.into());
                 }
             }
-        }
-        if left > 0 {
-            return Err(ErrorKind::NotUnloaded { left }.into());
         }
         info!("Models successfully unloaded. Synchronizer exiting");
         Ok(())
     }
 
-    /// How many objects are in the way of unloading the models; they are being deleted.
+    /// How many objects are in the way of unloading the models, as far as known; they are being deleted.
     async fn ask_to_unload(&self) -> Result<u64> {
         let what = Onboard::Unload { name: self.name.clone(), cleanup: Cleanup::AutomaticallyClean };
         match self.accessor.onboard(&what).await? {
@@ -326,6 +324,19 @@ impl Run {
             }
         }
         Ok(total)
+    }
+}
+
+fn span_of(name: &str) -> Span {
+    info_span!("synchronizer", synchronizer_name = %name)
+}
+
+/// What a future gives, unless it was told to stop before.
+async fn unless<T>(stop: impl Future<Output = ()>, future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = stop => None,
+        value = future => Some(value),
     }
 }
 

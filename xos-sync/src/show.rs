@@ -12,6 +12,8 @@ use xos_model_client::{
 };
 
 use crate::config::Config;
+#[cfg(any(feature = "embedded", feature = "grpc"))]
+use crate::config::CoreChoice;
 use crate::error::{ErrorKind, Result};
 use crate::shell::register_next_run;
 use crate::step::AnyStep;
@@ -20,23 +22,22 @@ use crate::synchronizer::Synchronizer;
 /// Prints the objects of a synchronizer from its database, also while it runs.
 pub(crate) async fn show(config: &Config, service: &Synchronizer) -> Result<()> {
     let name = config.name.as_deref().unwrap_or(service.name());
-    let accessor = open_read_only(config, name)?;
+    let accessor = open_read_only(config, name).await?;
     let table = object_table(accessor.as_ref(), service).await?;
     writeln!(std::io::stdout(), "{table}").map_err(|error| {
         ErrorKind::File { path: "standard output".to_owned(), problem: error.to_string() }.into()
     })
 }
 
-/// Opens the core that the configuration chooses for reading only, also while a synchronizer runs on it.
+/// Opens the core that the configuration chooses for reading only, also while a synchronizer runs on it. A core on the
+/// network has 10 s to answer.
 ///
 /// # Errors
 ///
-/// A database that does not exist or cannot be read; a remote core.
-#[cfg(feature = "embedded")]
-pub fn open_read_only(config: &Config, name: &str) -> Result<Arc<dyn ModelAccessor>> {
-    use crate::config::{CoreChoice, REMOTE_NOT_YET};
-
+/// A database that does not exist or cannot be read; a remote core that is away.
+pub async fn open_read_only(config: &Config, name: &str) -> Result<Arc<dyn ModelAccessor>> {
     match config.core(name) {
+        #[cfg(feature = "embedded")]
         CoreChoice::Embedded { database, .. } => {
             if !database.exists() {
                 let problem =
@@ -46,19 +47,10 @@ pub fn open_read_only(config: &Config, name: &str) -> Result<Arc<dyn ModelAccess
             }
             Ok(Arc::new(xos_core::EmbeddedCore::open_read_only(&database)?))
         }
-        CoreChoice::Memory => Ok(Arc::new(crate::embedded::in_memory()?)),
-        CoreChoice::Remote { .. } => Err(ErrorKind::NotYet(REMOTE_NOT_YET).into()),
+        #[cfg(feature = "grpc")]
+        CoreChoice::Remote { endpoint } => Ok(Arc::new(crate::remote::connect_soon(config, endpoint).await?)),
+        _ => crate::core::open_core(config, name).await,
     }
-}
-
-/// Opens the core that the configuration chooses for reading only.
-///
-/// # Errors
-///
-/// A remote core, which this version cannot speak to.
-#[cfg(not(feature = "embedded"))]
-pub fn open_read_only(config: &Config, name: &str) -> Result<Arc<dyn ModelAccessor>> {
-    crate::run::open_core(config, name)
 }
 
 /// The objects of a synchronizer as a table for people: model, id, name, code, status, next try.

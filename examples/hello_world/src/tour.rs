@@ -71,7 +71,7 @@ impl Tour {
         self.scene(1, "models loaded, recipe applied, both objects OK")?;
         let first =
             self.wait_for("both objects are OK", |o| o.backend_code == 1 && o.backend_status == "OK").await?;
-        let service: HelloWorldService = self.client()?.leaf(&first.owner).await?;
+        let service: HelloWorldService = self.client().await?.leaf(&first.owner).await?;
         check(service.backend_status == "OK", "the service is OK")?;
         self.said("Jhon Snow is saying hello to Daenerys Targaryen")?;
 
@@ -151,8 +151,8 @@ impl Tour {
         }
     }
 
-    fn client(&self) -> Result<ModelClient> {
-        Ok(ModelClient::new(open_read_only(&self.config, "hello-world")?, Caller::Client))
+    async fn client(&self) -> Result<ModelClient> {
+        Ok(ModelClient::new(open_read_only(&self.config, "hello-world").await?, Caller::Client))
     }
 
     async fn wait_for(&self, what: &str, wanted: Wanted) -> Result<HelloWorldServiceInstance> {
@@ -175,7 +175,7 @@ impl Tour {
 
     /// The greeting, once the database and the object are there.
     async fn greeting(&self) -> Option<HelloWorldServiceInstance> {
-        let client = self.client().ok()?;
+        let client = self.client().await.ok()?;
         let greetings = client.objects::<HelloWorldServiceInstance>();
         greetings.filter(HelloWorldServiceInstance::NAME.eq(GREETING)).first().await.ok()?
     }
@@ -183,7 +183,7 @@ impl Tour {
     async fn wait_until_gone(&self, id: ObjectId) -> Result<()> {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
-            let found = self.client()?.get::<HelloWorldServiceInstance>(id).await;
+            let found = self.client().await?.get::<HelloWorldServiceInstance>(id).await;
             if found.is_err_and(|error| error.is_not_found()) {
                 println!("  ok: the object is gone");
                 return Ok(());

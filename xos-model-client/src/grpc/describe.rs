@@ -48,6 +48,17 @@ pub struct Served {
 }
 
 impl RemoteSchema {
+    /// No models: before any core was reached.
+    pub fn empty() -> Self {
+        RemoteSchema {
+            schema: Arc::new(Schema::default()),
+            served: Arc::default(),
+            names: Arc::default(),
+            fingerprint: 0,
+            source: 0,
+        }
+    }
+
     /// The models of an answer of `GetSchema`.
     ///
     /// `known` are models that the program knows more of than a descriptor says; of several with one name the first

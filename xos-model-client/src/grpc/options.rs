@@ -80,7 +80,8 @@ impl CoreOptions {
         }
         if self.max_message_size < 1 << 20 {
             let found = self.max_message_size;
-            let problem = format!("is {found} bytes: the schema alone takes about 400,000; the least is 1 MiB");
+            let problem =
+                format!("is {found} bytes: the schema alone takes about 400,000; the least is 1 MiB");
             return Err(fault("max_message_size", problem));
         }
         let durations = [

@@ -89,13 +89,15 @@ pub fn explain(error: CallError, about: &About<'_>) -> Error {
 /// Whether the core says that it does not know this user, or not with this password.
 pub fn is_auth_refusal(code: Code, details: &str) -> bool {
     code == Code::UNAUTHENTICATED
-        || code == Code::PERMISSION_DENIED && CoreError::read(details).text.starts_with("failed to authenticate")
+        || code == Code::PERMISSION_DENIED
+            && CoreError::read(details).text.starts_with("failed to authenticate")
 }
 
 /// What a code and the words that came with it mean.
 pub fn classify(code: Code, details: &str, about: &About<'_>) -> Error {
     if is_auth_refusal(code, details) {
-        return ErrorKind::Unauthenticated { reason: "check the username and the password".to_owned() }.into();
+        return ErrorKind::Unauthenticated { reason: "check the username and the password".to_owned() }
+            .into();
     }
     let core = CoreError::read(details);
     let text = shorten(&core.text);
@@ -147,7 +149,9 @@ fn unknown(core: &CoreError, text: String, about: &About<'_>) -> Error {
     if has("'ascii' codec can't encode") {
         return poisoned(core, about);
     }
-    if let Some(field) = core.text.strip_prefix("The following fields do not exist in this model or are m2m fields: ") {
+    if let Some(field) =
+        core.text.strip_prefix("The following fields do not exist in this model or are m2m fields: ")
+    {
         let field = field.split(',').next().unwrap_or(field);
         return ErrorKind::NoSuchField { model: about.model(), field: field.to_owned(), like: None }.into();
     }
@@ -166,9 +170,12 @@ fn unknown(core: &CoreError, text: String, about: &About<'_>) -> Error {
     }
     match about.doing {
         Doing::Onboard => about.onboarding(&format!("were refused: {text}")),
-        Doing::Write if REFUSED_WRITES.iter().any(|words| has(words)) => about.invalid(vec![FieldFault::whole(text)]),
+        Doing::Write if REFUSED_WRITES.iter().any(|words| has(words)) => {
+            about.invalid(vec![FieldFault::whole(text)])
+        }
         Doing::Read if REFUSED_QUERIES.iter().any(|words| has(words)) => {
-            ErrorKind::Query { model: about.model(), field: "the conditions given".to_owned(), reason: text }.into()
+            ErrorKind::Query { model: about.model(), field: "the conditions given".to_owned(), reason: text }
+                .into()
         }
         Doing::Read | Doing::Write => ErrorKind::Core { code: Code::UNKNOWN.name(), reason: text }.into(),
     }

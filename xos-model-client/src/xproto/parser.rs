@@ -215,15 +215,26 @@ impl<'a> Parser<'a> {
         let word = if token.kind == Kind::Keyword { token.text } else { "" };
         if !matches!(
             word,
-            "message" | "extend" | "enum" | "policy" | "map" | "reduce" | "_service" | "import" | "package" | "option"
+            "message"
+                | "extend"
+                | "enum"
+                | "policy"
+                | "map"
+                | "reduce"
+                | "_service"
+                | "import"
+                | "package"
+                | "option"
         ) {
             let help = match token.text {
                 "service" => "a service is written `_service Name { .. }`",
                 "required" | "optional" | "repeated" => "a field stands in the braces of a message",
                 "def" => "a policy is written `policy name < formula >`",
                 "}" => "one brace too many; remove it",
-                _ => "`message`, `option`, `policy`, `enum`, `map`, `reduce`, `import`, `package`, `_service` and \
-                      `extend` can stand here",
+                _ => {
+                    "`message`, `option`, `policy`, `enum`, `map`, `reduce`, `import`, `package`, `_service` and \
+                      `extend` can stand here"
+                }
             };
             return self.fail("a message, an option or a policy", help);
         }
@@ -397,8 +408,9 @@ impl<'a> Parser<'a> {
 
 /// Whether nothing but white space stands before it on its line.
 fn starts_line(text: &str, start: usize) -> bool {
-    text.get(..start)
-        .is_some_and(|before| before.trim_end_matches([' ', '\t']).ends_with('\n') || before.trim().is_empty())
+    text.get(..start).is_some_and(|before| {
+        before.trim_end_matches([' ', '\t']).ends_with('\n') || before.trim().is_empty()
+    })
 }
 
 /// What stands between the `<` and the `>` of a body.

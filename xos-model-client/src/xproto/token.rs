@@ -4,10 +4,44 @@ use super::document::Place;
 
 /// Words that mean something by themselves, so that they cannot be names.
 pub(super) const KEYWORDS: &[&str] = &[
-    "_service", "bool", "bytes", "double", "enum", "extend", "extensions", "false", "fixed32", "fixed64", "float",
-    "import", "int32", "int64", "manytomany", "manytoone", "map", "max", "message", "onetoone", "option", "optional",
-    "package", "policy", "reduce", "repeated", "required", "returns", "rpc", "sfixed32", "sfixed64", "sint32",
-    "sint64", "string", "to", "true", "uint32", "uint64",
+    "_service",
+    "bool",
+    "bytes",
+    "double",
+    "enum",
+    "extend",
+    "extensions",
+    "false",
+    "fixed32",
+    "fixed64",
+    "float",
+    "import",
+    "int32",
+    "int64",
+    "manytomany",
+    "manytoone",
+    "map",
+    "max",
+    "message",
+    "onetoone",
+    "option",
+    "optional",
+    "package",
+    "policy",
+    "reduce",
+    "repeated",
+    "required",
+    "returns",
+    "rpc",
+    "sfixed32",
+    "sfixed64",
+    "sint32",
+    "sint64",
+    "string",
+    "to",
+    "true",
+    "uint32",
+    "uint64",
 ];
 
 /// Words of formulas that cannot be names in them.
@@ -193,7 +227,8 @@ impl<'a> Lexer<'a> {
 
     fn word(&self, rest: &str) -> (Kind, usize) {
         let formula = self.mode == Mode::Formula;
-        let more = |byte: u8| byte.is_ascii_alphanumeric() || b"_+$".contains(&byte) || (formula && byte == b'.');
+        let more =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"_+$".contains(&byte) || (formula && byte == b'.');
         let mut length = rest.bytes().position(|byte| !more(byte)).unwrap_or(rest.len());
         if formula && rest[length..].starts_with("()") {
             length += 2;

@@ -1,6 +1,7 @@
 //! Which core a synchronizer uses and how to reach it: the section `accessor`.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use secrecy::SecretString;
 
@@ -11,11 +12,8 @@ use super::tree::Tree;
 /// Where the Python framework expects a core when no endpoint is given.
 pub const DEFAULT_ENDPOINT: &str = "xos-core.cord.lab:50051";
 
-/// What running against [`CoreChoice::Remote`] answers for now, with [`EXIT_CONFIG`](super::EXIT_CONFIG).
-pub const REMOTE_NOT_YET: &str = "cannot reach a remote core yet; use accessor.kind: embedded";
-
 /// Which core to use and how to reach it; [`choose`](Accessor::choose) makes one decision of it.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Accessor {
     /// The kind of core. Loading a file resolves the default: a remote one where an endpoint is given.
@@ -24,14 +22,71 @@ pub struct Accessor {
     pub database: Option<PathBuf>,
     /// What a write of the embedded core survives.
     pub durability: Durability,
-    /// `host:port` of a remote core.
+    /// `host:port` of a remote core, with TLS; `http://host:port` is without.
     pub endpoint: Option<String>,
     /// User name at a remote core.
     pub username: Option<String>,
     /// Password at a remote core; never printed.
     pub password: Option<SecretString>,
+    /// The file that the password was read from: it is read again when the core does not take the password any more.
+    pub password_file: Option<PathBuf>,
+    /// How the user is shown to a remote core.
+    pub login: Login,
     /// Certificate of the authority that signed the remote core's certificate.
     pub ca_file: Option<PathBuf>,
+    /// The name in the remote core's certificate, where it is not the endpoint's host.
+    pub server_name: Option<String>,
+    /// Certificate that a remote core asks of its clients.
+    pub cert_file: Option<PathBuf>,
+    /// Key of that certificate.
+    pub key_file: Option<PathBuf>,
+    /// How long a remote core may take for one object.
+    pub call_deadline: Duration,
+    /// How long a remote core may take for a list; the core 4.0.4 needs about 10 ms for each object.
+    pub list_deadline: Duration,
+    /// How long connecting to a remote core may take.
+    pub connect_timeout: Duration,
+    /// How many calls are made to a remote core at the same time; the core 4.0.4 gets slower above 4.
+    pub in_flight: usize,
+    /// The largest answer that is taken from a remote core, in MiB.
+    pub max_message_size: usize,
+}
+
+impl Default for Accessor {
+    fn default() -> Self {
+        Accessor {
+            kind: AccessorKind::default(),
+            database: None,
+            durability: Durability::default(),
+            endpoint: None,
+            username: None,
+            password: None,
+            password_file: None,
+            login: Login::default(),
+            ca_file: None,
+            server_name: None,
+            cert_file: None,
+            key_file: None,
+            call_deadline: Duration::from_secs(30),
+            list_deadline: Duration::from_secs(300),
+            connect_timeout: Duration::from_secs(5),
+            in_flight: 4,
+            max_message_size: 64,
+        }
+    }
+}
+
+/// How the user is shown to a remote core.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Login {
+    /// With each call, unless the password has a colon, which the core 4.0.4 takes only at a login.
+    #[default]
+    Auto,
+    /// With each call.
+    Basic,
+    /// By a login and its session.
+    Session,
 }
 
 /// The kind of core.
@@ -70,16 +125,10 @@ pub enum CoreChoice {
     },
     /// The embedded core in memory.
     Memory,
-    /// A core on the network: not reachable yet, see [`REMOTE_NOT_YET`].
+    /// A core on the network; how to speak to it is in [`Accessor`].
     Remote {
-        /// `host:port`.
+        /// `host:port`, with `http://` before it for a core without TLS.
         endpoint: String,
-        /// User name.
-        username: Option<String>,
-        /// Password; never printed.
-        password: Option<SecretString>,
-        /// Certificate of the authority that signed the core's certificate.
-        ca_file: Option<PathBuf>,
     },
 }
 
@@ -94,9 +143,6 @@ impl Accessor {
             AccessorKind::Testframework => CoreChoice::Memory,
             AccessorKind::Grpcapi => CoreChoice::Remote {
                 endpoint: self.endpoint.clone().unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()),
-                username: self.username.clone(),
-                password: self.password.clone(),
-                ca_file: self.ca_file.clone(),
             },
         }
     }
@@ -110,14 +156,32 @@ impl Accessor {
         };
         warn_of_unused(tree, kind);
         let full = tree.get::<String>("accessor.durability").is_some_and(|durability| durability == "full");
+        let (password, password_file) =
+            if kind == AccessorKind::Grpcapi { read_password(tree) } else { (None, None) };
+        check_certificate(tree);
+        let default = Self::default();
         Self {
             kind,
             database: tree.get("accessor.database"),
             durability: if full { Durability::Full } else { Durability::Normal },
             endpoint: tree.get("accessor.endpoint"),
             username: tree.get("accessor.username"),
-            password: if kind == AccessorKind::Grpcapi { read_password(tree) } else { None },
+            password,
+            password_file,
+            login: match tree.get::<String>("accessor.login").as_deref() {
+                Some("basic") => Login::Basic,
+                Some("session") => Login::Session,
+                _ => Login::Auto,
+            },
             ca_file: tree.get("accessor.ca_file"),
+            server_name: tree.get("accessor.server_name"),
+            cert_file: tree.get("accessor.cert_file"),
+            key_file: tree.get("accessor.key_file"),
+            call_deadline: tree.get("accessor.call_deadline").unwrap_or(default.call_deadline),
+            list_deadline: tree.get("accessor.list_deadline").unwrap_or(default.list_deadline),
+            connect_timeout: tree.get("accessor.connect_timeout").unwrap_or(default.connect_timeout),
+            in_flight: tree.get("accessor.in_flight").unwrap_or(default.in_flight),
+            max_message_size: tree.get("accessor.max_message_size").unwrap_or(default.max_message_size),
         }
     }
 }
@@ -164,8 +228,21 @@ fn read_kind(tree: &mut Tree) -> Option<AccessorKind> {
 
 /// Keys of another kind of core are accepted; nobody should believe that they do something.
 fn warn_of_unused(tree: &mut Tree, kind: AccessorKind) {
-    const REMOTE: [&str; 4] =
-        ["accessor.endpoint", "accessor.username", "accessor.password", "accessor.ca_file"];
+    const REMOTE: [&str; 13] = [
+        "accessor.endpoint",
+        "accessor.username",
+        "accessor.password",
+        "accessor.login",
+        "accessor.ca_file",
+        "accessor.server_name",
+        "accessor.cert_file",
+        "accessor.key_file",
+        "accessor.call_deadline",
+        "accessor.list_deadline",
+        "accessor.connect_timeout",
+        "accessor.in_flight",
+        "accessor.max_message_size",
+    ];
     const STORED: [&str; 2] = ["accessor.database", "accessor.durability"];
     if matches!(tree.origin("accessor.kind"), Some(super::error::Origin::Flag(_))) {
         return;
@@ -183,24 +260,36 @@ fn warn_of_unused(tree: &mut Tree, kind: AccessorKind) {
     }
 }
 
-/// The password, or the first line of the file that `@FILE` names.
-fn read_password(tree: &mut Tree) -> Option<SecretString> {
-    let node = tree.node("accessor.password")?;
-    let text = node.text()?;
+/// The password, or the first line of the file that `@FILE` names, and that file.
+fn read_password(tree: &mut Tree) -> (Option<SecretString>, Option<PathBuf>) {
+    let Some(node) = tree.node("accessor.password") else { return (None, None) };
+    let Some(text) = node.text() else { return (None, None) };
     let Some(file) = text.strip_prefix('@') else {
-        return Some(text.into());
+        return (Some(text.into()), None);
     };
     let path = node.origin.resolve(file);
     let problem = match std::fs::read_to_string(&path) {
         Ok(text) => match text.lines().next().map(str::trim).filter(|line| !line.is_empty()) {
-            Some(password) => return Some(password.into()),
+            Some(password) => return (Some(password.into()), Some(path)),
             None => format!("the first line of the password file {} is empty", path.display()),
         },
         Err(error) => format!("cannot read the password file {}: {error}", path.display()),
     };
     let problem = Problem::new(&node.origin, problem).key("accessor.password");
     tree.problem(problem);
-    None
+    (None, None)
+}
+
+/// A certificate is worth nothing without its key, and the other way round.
+fn check_certificate(tree: &mut Tree) {
+    const BOTH: [&str; 2] = ["accessor.cert_file", "accessor.key_file"];
+    let there = BOTH.map(|key| tree.origin(key));
+    let (origin, key, other) = match there {
+        [Some(origin), None] => (origin, BOTH[0], BOTH[1]),
+        [None, Some(origin)] => (origin, BOTH[1], BOTH[0]),
+        _ => return,
+    };
+    tree.problem(Problem::new(&origin, format!("{key} needs {other}")).key(key));
 }
 
 /// `<service>.db`; a name is not a path, so separators in it are not.

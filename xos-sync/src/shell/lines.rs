@@ -78,6 +78,11 @@ pub(crate) fn required_models(found: &[String]) {
     info!(models = found.join(", "), "required_models, found:");
 }
 
+/// Which models are waited for.
+pub(crate) fn models_missing(missing: &[String]) {
+    warn!(models = missing.join(", "), "required_models: missing; waiting until somebody loads them");
+}
+
 /// The start-up lines about the engines.
 pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>) {
     info!(step_dir = step_dir.unwrap_or("(built in)"), "Loading sync steps");

@@ -1,0 +1,245 @@
+//! The hello-world models, steps that note what they do, and a synchronizer at work on a stand-in.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use xos_model_client::xproto;
+use xos_sync::config::AccessorKind;
+use xos_sync::model_client::{Model, ModelDef};
+use xos_sync::prelude::*;
+use xos_sync::{Config, run_until};
+use xos_sync_tests::stand_in::{LoadRequest, Options, StandIn};
+
+/// Says hello to everybody.
+#[derive(XosModel, Clone, Debug)]
+#[xos(app_label = "hello-world")]
+pub(crate) struct HelloWorldService {
+    #[xos(base)]
+    pub(crate) service: Service,
+    /// The name of who is saying hello
+    #[xos(number = 1)]
+    pub(crate) hello_from: String,
+}
+
+/// One greeting.
+#[derive(XosModel, Clone, Debug)]
+#[xos(app_label = "hello-world", owner_class = HelloWorldService)]
+pub(crate) struct HelloWorldServiceInstance {
+    #[xos(base)]
+    pub(crate) service_instance: ServiceInstance,
+    /// The name of who is being greeted
+    #[xos(number = 1)]
+    pub(crate) hello_to: String,
+}
+
+/// What steps did, in order.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub(crate) fn say(&self, text: impl Into<String>) {
+        self.0.lock().unwrap().push(text.into());
+    }
+
+    pub(crate) fn lines(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn count(&self, text: &str) -> usize {
+        self.lines().iter().filter(|line| *line == text).count()
+    }
+}
+
+/// Greets; `hello_to` says how it goes.
+pub(crate) struct Greet(pub(crate) Log);
+
+impl SyncStep for Greet {
+    type Model = HelloWorldServiceInstance;
+
+    async fn sync_record(&self, ctx: &Context, o: &mut HelloWorldServiceInstance) -> StepResult {
+        self.0.say(format!("sync {}", o.hello_to));
+        match o.hello_to.as_str() {
+            "defer" => return Err(StepError::deferred("Maybe later")),
+            "fail" => return Err("Maybe not".into()),
+            "fail with ümlauts" => return Err("schön".into()),
+            "handle" => {
+                o.backend_handle = Some("handle-1".into());
+                ctx.save(o).await?;
+            }
+            "slow" => tokio::time::sleep(Duration::from_millis(700)).await,
+            _ => {}
+        }
+        let from: HelloWorldService = ctx.leaf(&o.owner).await?;
+        self.0.say(format!("{} greets {}", from.hello_from, o.hello_to));
+        Ok(())
+    }
+
+    async fn delete_record(&self, _: &Context, o: &HelloWorldServiceInstance) -> StepResult {
+        self.0.say(format!("delete {}", o.hello_to));
+        Ok(())
+    }
+}
+
+/// Notes services.
+pub(crate) struct Serve(pub(crate) Log);
+
+impl SyncStep for Serve {
+    type Model = HelloWorldService;
+
+    async fn sync_record(&self, _: &Context, o: &mut HelloWorldService) -> StepResult {
+        self.0.say(format!("sync service {}", o.hello_from));
+        Ok(())
+    }
+
+    async fn delete_record(&self, _: &Context, o: &HelloWorldService) -> StepResult {
+        self.0.say(format!("delete service {}", o.hello_from));
+        Ok(())
+    }
+}
+
+pub(crate) fn service(from: &str) -> HelloWorldService {
+    HelloWorldService {
+        service: Service { name: from.into(), ..Default::default() },
+        hello_from: from.into(),
+    }
+}
+
+pub(crate) fn greeting(to: &str) -> HelloWorldServiceInstance {
+    HelloWorldServiceInstance {
+        service_instance: ServiceInstance { name: Some(to.into()), ..Default::default() },
+        hello_to: to.into(),
+    }
+}
+
+/// The hello-world models.
+pub(crate) fn models() -> [&'static ModelDef; 2] {
+    [HelloWorldService::def(), HelloWorldServiceInstance::def()]
+}
+
+/// A stand-in that reads the xproto of a load as a real core does, and is fast.
+pub(crate) fn options() -> Options {
+    let _ = models_of;
+    Options::fast().knowing(models().into_iter().cloned().collect())
+}
+
+fn models_of(request: &LoadRequest) -> Result<Vec<ModelDef>, String> {
+    let files = request.files.xprotos.iter().map(|file| (file.name.as_str(), file.contents.as_str()));
+    let document = xproto::parse_files(files).map_err(|errors| errors.to_string())?;
+    document.models().map_err(|findings| findings.to_string())
+}
+
+/// A core, and what steps did.
+pub(crate) struct Lab {
+    pub(crate) core: StandIn,
+    pub(crate) log: Log,
+    pub(crate) config: Config,
+}
+
+impl Lab {
+    /// With the hello-world models loaded already.
+    pub(crate) async fn new() -> Self {
+        Lab::on(options().with_models(models())).await
+    }
+
+    pub(crate) async fn on(options: Options) -> Self {
+        let core = StandIn::start(options).await.unwrap();
+        let config = config(&core.uri());
+        Lab { core, log: Log::default(), config }
+    }
+
+    /// The synchronizer of hello world.
+    pub(crate) fn hello_world(&self) -> Synchronizer {
+        Synchronizer::new("hello-world")
+            .version("1.0.0")
+            .sync_step(Serve(self.log.clone()))
+            .sync_step(Greet(self.log.clone()))
+    }
+
+    pub(crate) fn start(&self) -> Program {
+        self.start_with(self.hello_world())
+    }
+
+    pub(crate) fn start_with(&self, service: Synchronizer) -> Program {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move {
+            let _ = stopped.await;
+        };
+        Program { stop, task: tokio::spawn(run_until(self.config.clone(), service, stopped)) }
+    }
+
+    /// Code and status of an object, as stored.
+    pub(crate) async fn status<M: Model>(&self, id: ObjectId) -> String {
+        match self.core.client().get::<M>(id).await {
+            Ok(object) => {
+                let values = object.values();
+                let field = |name: &str| values[M::shape().position(name).unwrap()].to_string();
+                format!("{} {}", field("backend_code"), field("backend_status"))
+            }
+            Err(error) if error.is_not_found() => "gone".to_owned(),
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Waits until an object has this code and status.
+    pub(crate) async fn until_status<M: Model>(&self, id: ObjectId, expected: &str) {
+        let mut last = String::new();
+        for _ in 0..1000 {
+            last = self.status::<M>(id).await;
+            if last == expected {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        panic!("expected {expected}, found {last}; {:?}", self.log.lines());
+    }
+}
+
+/// A configuration for this core that looks for work often, so that tests are short.
+pub(crate) fn config(endpoint: &str) -> Config {
+    let mut config = Config::default();
+    config.accessor.kind = AccessorKind::Grpcapi;
+    config.accessor.endpoint = Some(endpoint.to_owned());
+    config.accessor.username = Some("admin@opencord.org".into());
+    config.accessor.password = Some("letmein".into());
+    config.engine.poll_interval = Duration::from_millis(100);
+    config.engine.first_retry = Duration::from_millis(100);
+    config
+}
+
+/// A synchronizer at work, until it is told to stop.
+pub(crate) struct Program {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<xos_sync::Result<()>>,
+}
+
+impl Program {
+    /// Tells it to stop, and gives how it ended.
+    pub(crate) async fn stop(self) -> xos_sync::Result<()> {
+        let _ = self.stop.send(());
+        self.task.await.unwrap()
+    }
+
+    /// Drops it in the middle of everything, as `kill -9` would.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
+    /// How it ends by itself.
+    pub(crate) async fn end(self) -> xos_sync::Result<()> {
+        tokio::time::timeout(Duration::from_secs(30), self.task).await.expect("it ends by itself").unwrap()
+    }
+}
+
+/// Waits until this is so.
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    for _ in 0..1000 {
+        if condition().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("this did not happen: {what}");
+}
