@@ -81,6 +81,12 @@ impl Error {
     pub fn exit_code(&self) -> ExitCode {
         match self.kind() {
             ErrorKind::Config(_) | ErrorKind::BuiltWithout { .. } => ExitCode::from(EXIT_CONFIG),
+            // An option that came from the section `accessor`.
+            ErrorKind::Core(error)
+                if matches!(error.kind(), xos_model_client::ErrorKind::Connection { .. }) =>
+            {
+                ExitCode::from(EXIT_CONFIG)
+            }
             _ => ExitCode::FAILURE,
         }
     }

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{CallError, CallKind, CallMeta, Transport, Trouble};
 use http::uri::PathAndQuery;
@@ -79,7 +80,9 @@ impl Keeper {
     pub fn new(transport: Transport, verify: Verify) -> Self {
         let since = Instant::now();
         let (told, state) = watch::channel(LinkState::Connecting { since, attempts: 0, last_error: None });
-        let task = tokio::spawn(Keeping { transport, verify, told, generation: 0 }.run());
+        let keeping = Keeping { transport, verify, told, generation: 0 };
+        // What it says belongs to who asked for the connection.
+        let task = tokio::spawn(keeping.run().instrument(tracing::Span::current()));
         Keeper(Arc::new(Task { state, task }))
     }
 
