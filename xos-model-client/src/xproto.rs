@@ -10,14 +10,16 @@ mod parser;
 mod print;
 mod token;
 mod value;
+mod write;
 
 pub use document::{
-    Document, Enum, Extend, Field, File, Item, Lambda, Link, LinkKind, Message, Modifier, Part, Place,
-    Policy, Service, Setting,
+    Document, Enum, Extend, Field, File, Item, Lambda, Link, LinkKind, Message, Modifier, Part, Place, Policy,
+    Service, Setting,
 };
 pub use fault::{Finding, Findings, Rule, Severity, SyntaxError, SyntaxErrors};
 pub use formula::{Formula, Term};
 pub use value::{Number, Quoted, Value};
+pub use write::{Describe, WriteOptions, write};
 
 use parser::parse_formula;
 
@@ -59,17 +61,6 @@ pub fn parse(file_name: &str, text: &str) -> Result<Document, SyntaxErrors> {
 /// assert_eq!(document.models().unwrap()[0].app_label, "a");
 /// # Ok::<(), xproto::SyntaxErrors>(())
 /// ```
-pub fn parse_files<'a>(
-    files: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Result<Document, SyntaxErrors> {
+pub fn parse_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Document, SyntaxErrors> {
     parser::parse_files(files)
-}
-
-/// TEMPORARY
-pub fn write<'a>(name: &str, models: impl IntoIterator<Item = &'a crate::ModelDef>) -> String {
-    let mut out = format!("option name = \"{name}\";\noption app_label = \"{name}\";\n");
-    for model in models {
-        out += &format!("message {} ({}) {{\n}}\n", model.name, model.base.clone().unwrap_or_default());
-    }
-    out
 }
