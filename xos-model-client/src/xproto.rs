@@ -1,5 +1,6 @@
 //! xproto, the language that XOS describes models in: read, checked, written, and turned into Rust.
 
+mod check;
 mod choices;
 mod document;
 mod fault;
@@ -9,6 +10,7 @@ mod parser;
 mod print;
 mod token;
 mod value;
+mod write;
 
 pub use document::{
     Document, Enum, Extend, Field, File, Item, Lambda, Link, LinkKind, Message, Modifier, Part, Place, Policy,
@@ -17,6 +19,7 @@ pub use document::{
 pub use fault::{Finding, Findings, Rule, Severity, SyntaxError, SyntaxErrors};
 pub use formula::{Formula, Term};
 pub use value::{Number, Quoted, Value};
+pub use write::{Describe, WriteOptions, write};
 
 use parser::parse_formula;
 
