@@ -13,8 +13,8 @@ mod value;
 mod write;
 
 pub use document::{
-    Document, Enum, Extend, Field, File, Item, Lambda, Link, LinkKind, Message, Modifier, Part, Place, Policy,
-    Service, Setting,
+    Document, Enum, Extend, Field, File, Item, Lambda, Link, LinkKind, Message, Modifier, Part, Place,
+    Policy, Service, Setting,
 };
 pub use fault::{Finding, Findings, Rule, Severity, SyntaxError, SyntaxErrors};
 pub use formula::{Formula, Term};
@@ -61,6 +61,8 @@ pub fn parse(file_name: &str, text: &str) -> Result<Document, SyntaxErrors> {
 /// assert_eq!(document.models().unwrap()[0].app_label, "a");
 /// # Ok::<(), xproto::SyntaxErrors>(())
 /// ```
-pub fn parse_files<'a>(files: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<Document, SyntaxErrors> {
+pub fn parse_files<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Result<Document, SyntaxErrors> {
     parser::parse_files(files)
 }

@@ -25,9 +25,7 @@ fn the_tutorials_file_loads_unchanged() {
     );
     assert_eq!(
         folder.warnings(&config),
-        [
-            "config.yaml:7: steps_dir means nothing here: models and steps are named in the program",
-        ]
+        ["config.yaml:7: steps_dir means nothing here: models and steps are named in the program",]
     );
 }
 
