@@ -255,7 +255,10 @@ impl Run {
         let mut recipe = RecipeFile::new(path.clone(), self.accessor.clone(), self.memory.clone());
         recipe.apply_first().await?;
         if !self.config.once {
-            self.print_table().await?;
+            match self.print_table().await {
+                Err(error) if error.is_interruption() => info!(e = %error, "the objects cannot be shown now"),
+                shown => shown?,
+            }
         }
         Ok(Some(recipe))
     }
