@@ -192,13 +192,13 @@ impl Plan {
     }
 
     fn invalid(&self, id: ObjectId, place: &Place, message: impl Into<String>) -> Error {
-        let fault = FieldFault::of(self.field_name(place), message);
+        let fault = FieldFault::of(place.field_name(), message);
         Error::invalid(self.shape.model().clone(), id, vec![fault])
     }
 
     fn not_sendable(&self, id: ObjectId, place: &Place, reason: &'static str) -> Error {
         let model = self.shape.model().clone();
-        ErrorKind::NotSendable { model, id, field: self.field_name(place), reason }.into()
+        ErrorKind::NotSendable { model, id, field: place.field_name(), reason }.into()
     }
 }
 

@@ -172,17 +172,19 @@ impl Plan {
         ErrorKind::Convert {
             model: self.shape.model().clone(),
             id,
-            field: self.field_name(place),
+            field: place.field_name(),
             expected: expected.to_owned(),
             found: found.into(),
         }
         .into()
     }
+}
 
-    /// The name of a field, as people know it.
-    pub(super) fn field_name(&self, place: &Place) -> String {
-        let name = if place.kind == Type::Links { place.name.strip_suffix("_ids") } else { None };
-        name.unwrap_or(&place.name).to_owned()
+impl Place {
+    /// The name of the field, as people know it.
+    pub(super) fn field_name(&self) -> String {
+        let name = if self.kind == Type::Links { self.name.strip_suffix("_ids") } else { None };
+        name.unwrap_or(&self.name).to_owned()
     }
 }
 
