@@ -186,7 +186,11 @@ impl Recorded {
             }
         }
         for name in set.update_fields.split(',') {
-            assert!(info.field(name).is_some() && !name.ends_with("_id"), "{what}: {name}");
+            // A list is named only when it is emptied, and then with `_ids`.
+            assert!(
+                info.shape.position(name.strip_suffix("_ids").unwrap_or(name)).is_some(),
+                "{what}: {name}"
+            );
         }
     }
 }
