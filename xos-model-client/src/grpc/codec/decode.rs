@@ -1,5 +1,7 @@
 //! From bytes to records.
 
+use std::sync::Arc;
+
 use super::plan::{Place, Plan, Type};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grpc::wire::{Reader, WireFault, WireType};
@@ -17,7 +19,9 @@ impl Plan {
     /// Bytes that are no message, a text that is no UTF-8, a value of another type than the schema says: the error
     /// names the object and, where it is known, the field.
     pub fn decode(&self, bytes: &[u8]) -> Result<Record> {
-        let mut values = vec![Value::Null; self.places.len()];
+        let mut shared: Arc<[Value]> = std::iter::repeat_n(Value::Null, self.places.len()).collect();
+        // Nobody else has them yet: nothing is copied.
+        let values = Arc::make_mut(&mut shared);
         for at in &self.lists {
             values[usize::from(*at)] = Value::Links(Vec::new());
         }
@@ -40,7 +44,7 @@ impl Plan {
         for (twin, first) in &self.twins {
             values[usize::from(*twin)] = values[usize::from(*first)].clone();
         }
-        Ok(Record::new(self.shape.clone(), values))
+        Ok(Record::of_values(self.shape.clone(), shared))
     }
 
     /// The objects that a list has, in its order. One that cannot be read is its own failure.
