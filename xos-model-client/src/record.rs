@@ -89,13 +89,6 @@ impl Record {
         Record { shape, values: values.into(), revision: None }
     }
 
-    /// A record of this shape with just these values, as many as the shape has fields.
-    #[cfg(feature = "grpc")]
-    pub(crate) fn of_values(shape: Arc<Shape>, values: Arc<[Value]>) -> Self {
-        debug_assert_eq!(shape.fields().len(), values.len());
-        Record { shape, values, revision: None }
-    }
-
     /// The same values under another shape, which must have the same fields in the same order.
     pub fn with_shape(self, shape: Arc<Shape>) -> Self {
         if shape.fields().len() == self.values.len() {
