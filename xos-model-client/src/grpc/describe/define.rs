@@ -56,13 +56,13 @@ impl Define<'_> {
         def.is_abstract = false;
         def.base = match self.bases[at] {
             Base::None => None,
-            Base::XosBase => Some(XOS_BASE.into()),
+            Base::OfAll => Some(XOS_BASE.into()),
             Base::Message(base) => Some(self.messages[base].name.clone().into()),
         };
         def.owner_class = def.owner_class.filter(|owner| self.by_name.contains_key(owner.as_ref()));
         let inherited: HashSet<&str> = match self.bases[at] {
             Base::None => HashSet::new(),
-            Base::XosBase => self.xos_base.iter().map(|member| member.name.as_str()).collect(),
+            Base::OfAll => self.xos_base.iter().map(|member| member.name.as_str()).collect(),
             Base::Message(base) => {
                 self.messages[base].members.iter().map(|member| member.name.as_str()).collect()
             }
