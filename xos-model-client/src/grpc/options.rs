@@ -80,7 +80,8 @@ impl CoreOptions {
         }
         if self.max_message_size < 1 << 20 {
             let found = self.max_message_size;
-            let problem = format!("is {found} bytes: the schema alone takes about 400,000; the least is 1 MiB");
+            let problem =
+                format!("is {found} bytes: the schema alone takes about 400,000; the least is 1 MiB");
             return Err(fault("max_message_size", problem));
         }
         let durations = [
@@ -150,8 +151,8 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let mut options = CoreOptions::default();
-        options.credentials = Some(Credentials::new("admin", Password::literal("letmein-1")));
+        let credentials = Some(Credentials::new("admin", Password::literal("letmein-1")));
+        let options = CoreOptions { credentials, ..CoreOptions::default() };
         assert!(!format!("{options:?}").contains("letmein"), "{options:?}");
         assert!(format!("{options:?}").contains("admin"));
     }

@@ -205,7 +205,7 @@ impl Transport {
         loop {
             let permit = self.0.permits.acquire().await;
             let begun = Instant::now();
-            let request = self.request(body, meta, badge, left)?;
+            let request = request(body, meta, badge, left)?;
             let error = match self.attempt(path, request, left, deadline).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -231,44 +231,6 @@ impl Transport {
             }
             tokio::time::sleep(delay).await;
         }
-    }
-
-    fn request(
-        &self,
-        body: &Bytes,
-        meta: &CallMeta,
-        badge: Option<&Badge>,
-        deadline: Duration,
-    ) -> Result<Request<Bytes>, CallError> {
-        let mut request = Request::new(body.clone());
-        request.set_timeout(deadline);
-        let metadata = request.metadata_mut();
-        if let Some(badge) = badge {
-            badge.show(metadata);
-        }
-        if !meta.is_update {
-            return Ok(request);
-        }
-        if let Some(fields) = &meta.update_fields {
-            let value = MetadataValue::try_from(fields.as_str()).map_err(|_| CallError::Status {
-                code: Code::INVALID_ARGUMENT,
-                details: format!("a name of a field is not ASCII: {}", fields.escape_debug()),
-            })?;
-            metadata.insert("update_fields", value);
-        }
-        if meta.caller.is_some_and(Caller::is_synchronizer) {
-            metadata.insert("caller_kind", MetadataValue::from_static("synchronizer"));
-        }
-        // The core asks whether they are there, not for their value.
-        match meta.caller {
-            Some(Caller::Step) => _ = metadata.insert("is_sync_save", MetadataValue::from_static("1")),
-            Some(Caller::Policy) => _ = metadata.insert("is_policy_save", MetadataValue::from_static("1")),
-            _ => (),
-        }
-        if meta.touch == Touch::Updated {
-            metadata.insert("always_update_timestamp", MetadataValue::from_static("1"));
-        }
-        Ok(request)
     }
 
     async fn attempt(
@@ -320,6 +282,43 @@ impl Transport {
     fn lock(&self) -> MutexGuard<'_, Option<Line>> {
         self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn request(
+    body: &Bytes,
+    meta: &CallMeta,
+    badge: Option<&Badge>,
+    deadline: Duration,
+) -> Result<Request<Bytes>, CallError> {
+    let mut request = Request::new(body.clone());
+    request.set_timeout(deadline);
+    let metadata = request.metadata_mut();
+    if let Some(badge) = badge {
+        badge.show(metadata);
+    }
+    if !meta.is_update {
+        return Ok(request);
+    }
+    if let Some(fields) = &meta.update_fields {
+        let value = MetadataValue::try_from(fields.as_str()).map_err(|_| CallError::Status {
+            code: Code::INVALID_ARGUMENT,
+            details: format!("a name of a field is not ASCII: {}", fields.escape_debug()),
+        })?;
+        metadata.insert("update_fields", value);
+    }
+    if meta.caller.is_some_and(Caller::is_synchronizer) {
+        metadata.insert("caller_kind", MetadataValue::from_static("synchronizer"));
+    }
+    // The core asks whether they are there, not for their value.
+    match meta.caller {
+        Some(Caller::Step) => _ = metadata.insert("is_sync_save", MetadataValue::from_static("1")),
+        Some(Caller::Policy) => _ = metadata.insert("is_policy_save", MetadataValue::from_static("1")),
+        _ => (),
+    }
+    if meta.touch == Touch::Updated {
+        metadata.insert("always_update_timestamp", MetadataValue::from_static("1"));
+    }
+    Ok(request)
 }
 
 impl fmt::Debug for Transport {

@@ -64,7 +64,9 @@ impl Credentials {
         } else {
             return Ok(());
         };
-        Err(format!("have a colon in the {what}, which a core cannot read by Basic; log in by session or auto"))
+        Err(format!(
+            "have a colon in the {what}, which a core cannot read by Basic; log in by session or auto"
+        ))
     }
 }
 
@@ -97,10 +99,14 @@ impl Password {
             Source::Env(name) => match std::env::var(name) {
                 Ok(text) => text,
                 Err(std::env::VarError::NotPresent) => {
-                    return Err(format!("the environment variable {name}, which holds the password, is not set"));
+                    return Err(format!(
+                        "the environment variable {name}, which holds the password, is not set"
+                    ));
                 }
                 Err(std::env::VarError::NotUnicode(_)) => {
-                    return Err(format!("the environment variable {name}, which holds the password, is no text"));
+                    return Err(format!(
+                        "the environment variable {name}, which holds the password, is no text"
+                    ));
                 }
             },
         };

@@ -25,7 +25,9 @@ impl Endpoint {
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let wrong = |found: &str| {
-            Err(format!("\"{text}\" {found}; expected host:port or https://host:port, such as xos-core:50051"))
+            Err(format!(
+                "\"{text}\" {found}; expected host:port or https://host:port, such as xos-core:50051"
+            ))
         };
         if text.is_empty() {
             return Err("is empty; expected host:port, such as xos-core:50051".to_owned());
@@ -42,7 +44,9 @@ impl Endpoint {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains('@') {
             // It may hold a password: not repeated.
-            return Err("has a user before the host; expected host:port, and the user in the credentials".into());
+            return Err(
+                "has a user before the host; expected host:port, and the user in the credentials".into()
+            );
         }
         if rest.contains(['/', '?', '#']) {
             return wrong("has a path");

@@ -128,8 +128,7 @@ impl Reader<'_> {
                 return self.peek().is_none().then_some(Python::Dict(pairs));
             }
             self.blanks();
-            let value =
-                if self.peek().is_none() { Python::List(Vec::new()) } else { self.value(depth + 1)? };
+            let value = if self.peek().is_none() { Python::List(Vec::new()) } else { self.value(depth + 1)? };
             pairs.push((key, value));
             if !self.goes_on('}')? {
                 break;
@@ -215,15 +214,15 @@ mod tests {
             assert_eq!(Python::parse(written), Some(dict(expected)), "{written}");
         };
         check("{'name': [u'This field cannot be blank.']}", &[("name", &["This field cannot be blank."])]);
-        check("{'kind': [u\"Value u'bogus' is not a valid choice.\"]}", &[(
-            "kind",
-            &["Value u'bogus' is not a valid choice."],
-        )]);
+        check(
+            "{'kind': [u\"Value u'bogus' is not a valid choice.\"]}",
+            &[("kind", &["Value u'bogus' is not a valid choice."])],
+        );
         check("{u'a': ['x', u\"y\"], '__all__': [u'z']}", &[("a", &["x", "y"]), ("__all__", &["z"])]);
-        check(r"{'a': [u'it\'s \xe9t\u00e9 \u2014 \ud83d\ude00\n\\ \U0001f600']}", &[(
-            "a",
-            &["it's été — 😀\n\\ 😀"],
-        )]);
+        check(
+            r"{'a': [u'it\'s \xe9t\u00e9 \u2014 \ud83d\ude00\n\\ \U0001f600']}",
+            &[("a", &["it's été — 😀\n\\ 😀"])],
+        );
         check("{}", &[]);
         check("{'a': []}", &[("a", &[])]);
         assert_eq!(Python::parse("[u\"x\", 3, None]").unwrap().into_texts(), ["x", "3", "None"]);

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use super::fault::CallError;
-use super::services::{text_field, put_text};
+use super::services::{put_text, text_field};
 use super::{CallKind, CallMeta, Transport};
 use crate::grpc::options::{CoreOptions, Credentials, LoginBy};
 use crate::grpc::status::{Code, is_auth_refusal};
@@ -153,7 +153,8 @@ impl Transport {
         let Some(credentials) = &auth.credentials else {
             return Err(CallError::Auth { reason: auth.refused() });
         };
-        let problem = |text: String| CallError::Auth { reason: format!("as {}: {text}", credentials.username) };
+        let problem =
+            |text: String| CallError::Auth { reason: format!("as {}: {text}", credentials.username) };
         let source = credentials.password.clone();
         // A file can be on a slow disk.
         let password = tokio::task::spawn_blocking(move || source.read())
@@ -197,9 +198,10 @@ impl Transport {
                 self.0.auth.remember(&session);
                 Ok(session)
             }
-            _ => {
-                Err(CallError::Status { code: Code::INTERNAL, details: "the answer to Login has no session".into() })
-            }
+            _ => Err(CallError::Status {
+                code: Code::INTERNAL,
+                details: "the answer to Login has no session".into(),
+            }),
         }
     }
 }
@@ -217,15 +219,16 @@ mod tests {
 
     #[test]
     fn the_cores_words_lose_every_secret() {
-        let mut options = CoreOptions::default();
-        options.credentials = Some(Credentials::new("admin", Password::literal("letmein")));
-        let auth = Auth::new(&options);
+        let credentials = Some(Credentials::new("admin", Password::literal("letmein")));
+        let auth = Auth::new(&CoreOptions { credentials, ..CoreOptions::default() });
         auth.remember("letmein");
         auth.remember("abc");
-        let status = |code, details: &str| auth.censor(CallError::Status { code, details: details.to_owned() });
+        let status =
+            |code, details: &str| auth.censor(CallError::Status { code, details: details.to_owned() });
         let text = status(Code::UNKNOWN, "user admin:letmein broke abc").to_string();
         assert_eq!(text, "UNKNOWN: user admin:[secret] broke abc");
-        let refused = "{\"fields\": {}, \"specific_error\": \"failed to authenticate admin:old\", \"error\": \"X\"}";
+        let refused =
+            "{\"fields\": {}, \"specific_error\": \"failed to authenticate admin:old\", \"error\": \"X\"}";
         match status(Code::PERMISSION_DENIED, refused) {
             CallError::Auth { reason } => {
                 assert!(reason.contains("admin with the password as given"), "{reason}");

@@ -47,7 +47,7 @@ pub(super) fn explain(status: &Status, dial: &Dial, line: &Line, deadline: Durat
             return not_sent(fault.hint, &fault.to_string());
         }
         if let Some(error) = cause.downcast_ref::<ConnectError>()
-            && !sources(error).any(|cause| cause.is::<DialFault>())
+            && !sources(error).any(<dyn Error>::is::<DialFault>)
         {
             let (hint, problem) = handshake(error, dial);
             return not_sent(hint, &problem);
@@ -66,7 +66,12 @@ pub(super) fn explain(status: &Status, dial: &Dial, line: &Line, deadline: Durat
     if reason.contains("fatal alert: ") {
         // The core reads nothing before TLS is complete on its side, too.
         let hint = if reason.contains("Certificate") { Hint::ClientCertificate } else { Hint::Other };
-        return not_sent(hint, &format!("the core refused the connection ({reason}): it wants another client certificate (cert_file, key_file)"));
+        return not_sent(
+            hint,
+            &format!(
+                "the core refused the connection ({reason}): it wants another client certificate (cert_file, key_file)"
+            ),
+        );
     }
     match (dial.target().scheme, line.heard()) {
         (Scheme::Plaintext, Heard::Tls) => not_sent(
@@ -97,7 +102,9 @@ fn answered(status: &Status, dial: &Dial, deadline: Duration) -> CallError {
     }
     match code {
         Code::DEADLINE_EXCEEDED => CallError::Deadline(deadline),
-        Code::UNAVAILABLE | Code::CANCELLED => CallError::Lost { reason: format!("the core: {code}: {text}") },
+        Code::UNAVAILABLE | Code::CANCELLED => {
+            CallError::Lost { reason: format!("the core: {code}: {text}") }
+        }
         _ => CallError::Status { code, details: text.to_owned() },
     }
 }
@@ -111,7 +118,10 @@ fn handshake(error: &ConnectError, dial: &Dial) -> (Hint, String) {
         } else if text.contains("HTTP/2 was not negotiated") {
             (Hint::NotGrpc, "TLS is spoken there, but not HTTP/2: this is no gRPC server".to_owned())
         } else if sources(error).any(|cause| cause.downcast_ref::<io::Error>().is_some()) {
-            (Hint::Other, format!("hung up during TLS ({text}): the core is starting, or this is a port without TLS"))
+            (
+                Hint::Other,
+                format!("hung up during TLS ({text}): the core is starting, or this is a port without TLS"),
+            )
         } else {
             (Hint::Other, text)
         };
@@ -158,7 +168,9 @@ fn handshake(error: &ConnectError, dial: &Dial) -> (Hint, String) {
             | AlertDescription::AccessDenied,
         ) => (
             Hint::ClientCertificate,
-            format!("it does not accept this client ({tls}): set cert_file and key_file to a certificate it accepts"),
+            format!(
+                "it does not accept this client ({tls}): set cert_file and key_file to a certificate it accepts"
+            ),
         ),
         other => (Hint::Other, format!("TLS failed: {other}")),
     }

@@ -83,9 +83,9 @@ impl Dial {
             let trust = tls::Trust::find(options)?;
             trusted = trust.to_string();
             let config = tls::config(options, trust, &server_name)?;
-            dialled = dialled
-                .tls_config(config)
-                .map_err(|error| fault("TLS", format!("cannot be set up: {}", super::causes::chain(&error))))?;
+            dialled = dialled.tls_config(config).map_err(|error| {
+                fault("TLS", format!("cannot be set up: {}", super::causes::chain(&error)))
+            })?;
         }
         Ok(Dial {
             target,
@@ -190,8 +190,9 @@ fn not_connected(error: &io::Error) -> DialFault {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => DialFault {
             hint: Hint::Refused,
-            problem: "nothing listens there: the core is starting or stopped, or the port in the endpoint is wrong"
-                .to_owned(),
+            problem:
+                "nothing listens there: the core is starting or stopped, or the port in the endpoint is wrong"
+                    .to_owned(),
         },
         _ => DialFault { hint: Hint::Other, problem: error.to_string() },
     }

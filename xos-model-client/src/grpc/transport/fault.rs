@@ -112,7 +112,10 @@ impl fmt::Display for CallError {
                     Some(size) => write!(f, "the answer has {size} bytes")?,
                     None => write!(f, "the answer is too large")?,
                 }
-                write!(f, ", and this client accepts {limit}: raise max_message_size, or ask for less at once")
+                write!(
+                    f,
+                    ", and this client accepts {limit}: raise max_message_size, or ask for less at once"
+                )
             }
         }
     }

@@ -120,7 +120,11 @@ impl Keeping {
         loop {
             let verified = self.reach().await;
             let error = self.watch_over(verified).await;
-            tracing::warn!(endpoint = self.transport.endpoint(), reason = error, "the core is away; reconnecting");
+            tracing::warn!(
+                endpoint = self.transport.endpoint(),
+                reason = error,
+                "the core is away; reconnecting"
+            );
             self.told.send_replace(LinkState::Down { since: Instant::now(), error });
         }
     }

@@ -64,7 +64,8 @@ impl Transport {
             let mut answers = grpc.streaming(request, path, BytesCodec).await?.into_inner();
             let mut files = Files::default();
             loop {
-                let answer = answers.next().await.ok_or_else(|| Status::internal("it stopped answering"))??;
+                let answer =
+                    answers.next().await.ok_or_else(|| Status::internal("it stopped answering"))??;
                 files.take(&answer)?;
                 let Some(next) = files.next() else { return Ok(files.found) };
                 let mut question = Vec::new();

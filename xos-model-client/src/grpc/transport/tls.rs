@@ -39,7 +39,8 @@ impl Trust {
 
     fn read(path: &Path, others: &str) -> Result<Self> {
         let pem = read_certificates(path).map_err(|problem| {
-            let text = format!("{} {problem}; expected the CA of the core's certificate{others}", path.display());
+            let text =
+                format!("{} {problem}; expected the CA of the core's certificate{others}", path.display());
             fault("ca_file", text)
         })?;
         Ok(Trust::File(path.to_owned(), pem))
@@ -75,7 +76,8 @@ fn read_certificates(path: &Path) -> Result<Vec<u8>, String> {
 pub(super) fn config(options: &CoreOptions, trust: Trust, server_name: &str) -> Result<ClientTlsConfig> {
     if ServerName::try_from(server_name).is_err() {
         let option = if options.server_name.is_some() { "server_name" } else { "endpoint" };
-        let problem = format!("\"{server_name}\" is neither a name nor an address; expected one, such as xos-core");
+        let problem =
+            format!("\"{server_name}\" is neither a name nor an address; expected one, such as xos-core");
         return Err(fault(option, problem));
     }
     let mut config = ClientTlsConfig::new().domain_name(server_name).timeout(options.connect_timeout);
