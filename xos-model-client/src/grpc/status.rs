@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 pub use code::Code;
 use python::Python;
 
-use crate::error::{Error, ErrorKind, FieldFault, closest};
+use crate::error::{Error, ErrorKind, Faults, FieldFault, closest};
 use crate::grpc::transport::CallError;
 use crate::model::ModelName;
 use crate::value::ObjectId;
@@ -54,6 +54,10 @@ impl About<'_> {
             }
             Doing::Read | Doing::Write => Error::invalid(self.model(), self.id, faults),
         }
+    }
+
+    fn query(&self, reason: String) -> Error {
+        ErrorKind::Query { model: self.model(), field: "the conditions given".to_owned(), reason }.into()
     }
 
     fn onboarding(&self, problem: &str) -> Error {

@@ -45,14 +45,17 @@ async fn metadata_say_on_whose_behalf() {
         assert!(last.header("grpc-timeout").is_some());
         assert_eq!(last.header("content-type"), Some("application/grpc"));
     }
-    assert_eq!(told, [
-        "name,site_id - - - -",
-        "name,site_id synchronizer 1 - -",
-        "name,site_id synchronizer - 1 -",
-        "name,site_id synchronizer - - 1",
-        "name,site_id synchronizer - - -",
-        "- - - - -",
-    ]);
+    assert_eq!(
+        told,
+        [
+            "name,site_id - - - -",
+            "name,site_id synchronizer 1 - -",
+            "name,site_id synchronizer - 1 -",
+            "name,site_id synchronizer - - 1",
+            "name,site_id synchronizer - - -",
+            "- - - - -",
+        ]
+    );
 }
 
 #[tokio::test]

@@ -105,7 +105,11 @@ async fn a_core_that_says_goodbye_is_reached_anew_and_nothing_is_lost() {
 #[tokio::test]
 async fn calls_race_with_goodbyes_and_each_is_processed_once() {
     let server = Server::start(|call| {
-        if call.before % 7 == 3 { Reply::OkGoAway(call.message.clone()) } else { Reply::Ok(call.message.clone()) }
+        if call.before % 7 == 3 {
+            Reply::OkGoAway(call.message.clone())
+        } else {
+            Reply::Ok(call.message.clone())
+        }
     })
     .await;
     let transport = transport(options(&server));

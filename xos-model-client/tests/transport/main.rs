@@ -8,6 +8,7 @@ mod faults;
 mod keeper;
 mod reflection;
 mod server;
+mod status;
 mod tls;
 
 use std::time::Duration;

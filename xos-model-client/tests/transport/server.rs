@@ -52,12 +52,12 @@ pub enum Reply {
     Late(Duration, Box<Reply>),
 }
 
-pub fn ok(text: &'static str) -> Reply {
+pub(crate) fn ok(text: &'static str) -> Reply {
     Reply::Ok(Bytes::from_static(text.as_bytes()))
 }
 
 /// An exception of the core's own.
-pub fn xos(code: i32, name: &str, text: &str) -> Reply {
+pub(crate) fn xos(code: i32, name: &str, text: &str) -> Reply {
     Reply::Error(code, format!(r#"{{"fields": {{}}, "specific_error": "{text}", "error": "{name}"}}"#))
 }
 
@@ -286,8 +286,7 @@ async fn answer(
     }
 }
 
-
-pub fn framed(message: &[u8]) -> Bytes {
+pub(crate) fn framed(message: &[u8]) -> Bytes {
     let mut framed = BytesMut::with_capacity(message.len() + 5);
     framed.put_u8(0);
     framed.put_u32(message.len() as u32);
