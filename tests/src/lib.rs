@@ -1,5 +1,7 @@
 //! What the tests that cross the crates share.
 
+pub mod proxy;
+
 use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};

@@ -122,7 +122,7 @@ pub fn classify(code: Code, details: &str, about: &About<'_>) -> Error {
             ),
             _ => about.invalid(vec![FieldFault::whole(text)]),
         },
-        Code::UNIMPLEMENTED => ErrorKind::NoSuchModel { model: about.model(), like: None }.into(),
+        Code::UNIMPLEMENTED if about.doing != Doing::Onboard && !about.model.is_empty() => ErrorKind::NoSuchModel { model: about.model(), like: None }.into(),
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE | Code::CANCELLED => about.unknown(format!("{code}: {text}")),
         Code::RESOURCE_EXHAUSTED if text.starts_with("Received message larger than max") => {
             about.invalid(vec![FieldFault::whole(format!("the request is too large for the core ({text}): send less"))])
@@ -140,10 +140,19 @@ fn unknown(said: &CoreError, text: String, about: &About<'_>) -> Error {
     }
     let has = |words: &str| said.text.contains(words);
     if let Some(faults) = Python::parse(&said.text).and_then(faults_of) {
-        return about.invalid(faults);
+        return match about.doing {
+            // A value in a condition that its field cannot have.
+            Doing::Read => about.query(Faults(&faults).to_string()),
+            Doing::Write | Doing::Onboard => about.invalid(faults),
+        };
     }
-    if said.text.ends_with(" matching query does not exist.") {
-        return ErrorKind::NotFound { model: about.model(), id: about.id }.into();
+    if let Some(missing) = said.text.strip_suffix(" matching query does not exist.") {
+        // A write can also fail because what it links to is gone.
+        let missing = missing.trim_end_matches("_decl");
+        return match about.doing {
+            Doing::Write if missing != about.model => about.invalid(vec![FieldFault::whole(text)]),
+            _ => ErrorKind::NotFound { model: ModelName::Owned(missing.to_owned()), id: about.id }.into(),
+        };
     }
     if has("values to unpack") || has("value to unpack") {
         let reason = "the core could not read the credentials; log in by session".to_owned();
@@ -153,8 +162,9 @@ fn unknown(said: &CoreError, text: String, about: &About<'_>) -> Error {
         return poisoned(said, about);
     }
     if let Some(field) =
-        said.text.strip_prefix("The following fields do not exist in this model or are m2m fields: ")
+        said.text.strip_prefix("The following fields do not exist in this model or are m2m fields:")
     {
+        let field = field.strip_prefix(' ').unwrap_or(field);
         let field = field.split(',').next().unwrap_or(field);
         return ErrorKind::NoSuchField { model: about.model(), field: field.to_owned(), like: None }.into();
     }
@@ -176,10 +186,7 @@ fn unknown(said: &CoreError, text: String, about: &About<'_>) -> Error {
         Doing::Write if REFUSED_WRITES.iter().any(|words| has(words)) => {
             about.invalid(vec![FieldFault::whole(text)])
         }
-        Doing::Read if REFUSED_QUERIES.iter().any(|words| has(words)) => {
-            ErrorKind::Query { model: about.model(), field: "the conditions given".to_owned(), reason: text }
-                .into()
-        }
+        Doing::Read if REFUSED_QUERIES.iter().any(|words| has(words)) => about.query(text),
         Doing::Read | Doing::Write => ErrorKind::Core { code: Code::UNKNOWN.name(), reason: text }.into(),
     }
 }
@@ -219,8 +226,9 @@ const REFUSED_WRITES: [&str; 10] = [
 ];
 
 /// What the core says of a query that it cannot run.
-const REFUSED_QUERIES: [&str; 10] = [
+const REFUSED_QUERIES: [&str; 11] = [
     "does not exist\nLINE ",
+    "operator does not exist: ",
     "invalid literal for int()",
     "must specify iValue or sValue",
     "unknown operator",

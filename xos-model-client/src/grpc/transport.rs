@@ -11,11 +11,13 @@ mod services;
 mod tls;
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::uri::PathAndQuery;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -247,8 +249,13 @@ impl Transport {
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
             grpc.unary(request, path.clone(), BytesCodec).await
         };
-        let outcome = match tokio::time::timeout(left, call).await {
-            Ok(outcome) => outcome,
+        // A status whose details are not what they should be makes tonic panic.
+        let outcome = match tokio::time::timeout(left, AssertUnwindSafe(call).catch_unwind()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => {
+                let reason = format!("{} answered with a status that cannot be read", self.endpoint());
+                return Err(CallError::Lost { reason });
+            }
             Err(_) => Err(Status::from_error(Box::new(causes::OwnDeadline))),
         };
         let error = match outcome {

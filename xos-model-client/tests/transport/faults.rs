@@ -192,3 +192,12 @@ async fn the_cores_own_deadline_is_a_deadline() {
     let error = call(&transport, GET, CallKind::Read).await.unwrap_err();
     assert_eq!(error, CallError::Deadline(Duration::from_secs(30)));
 }
+
+#[tokio::test]
+async fn a_status_that_cannot_be_read_harms_only_its_call() {
+    let server = Server::start(|call| if call.before == 0 { Reply::BadDetails } else { ok("x") }).await;
+    let transport = transport(options(&server));
+    let error = call(&transport, CREATE, CallKind::Once).await.unwrap_err();
+    assert!(matches!(error, CallError::Lost { .. }), "{error:?}");
+    assert_eq!(call(&transport, CREATE, CallKind::Once).await.unwrap(), "x");
+}

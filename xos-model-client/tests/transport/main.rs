@@ -6,6 +6,7 @@ mod auth;
 mod calls;
 mod faults;
 mod keeper;
+mod recorded;
 mod reflection;
 mod server;
 mod status;
@@ -19,15 +20,19 @@ use xos_model_client::grpc::CoreOptions;
 use xos_model_client::grpc::transport::{CallError, CallKind, CallMeta, Transport};
 
 /// A call like those of a typed client.
-pub const GET: &str = "/xos.xos/GetSite";
+pub(crate) const GET: &str = "/xos.xos/GetSite";
 /// A call that must not be made twice.
-pub const CREATE: &str = "/xos.xos/CreateSite";
+pub(crate) const CREATE: &str = "/xos.xos/CreateSite";
 
-pub async fn call(transport: &Transport, path: &'static str, kind: CallKind) -> Result<Bytes, CallError> {
+pub(crate) async fn call(
+    transport: &Transport,
+    path: &'static str,
+    kind: CallKind,
+) -> Result<Bytes, CallError> {
     call_with(transport, path, kind, CallMeta::default()).await
 }
 
-pub async fn call_with(
+pub(crate) async fn call_with(
     transport: &Transport,
     path: &'static str,
     kind: CallKind,
@@ -37,28 +42,28 @@ pub async fn call_with(
 }
 
 /// Shows its credentials.
-pub fn authenticated() -> CallMeta {
+pub(crate) fn authenticated() -> CallMeta {
     CallMeta { authenticated: true, ..CallMeta::default() }
 }
 
 /// In the clear, and patient enough for a busy machine.
-pub fn options(server: &server::Server) -> CoreOptions {
+pub(crate) fn options(server: &server::Server) -> CoreOptions {
     CoreOptions::new(format!("http://{}", server.address))
 }
 
 /// With a short deadline, for what never answers.
-pub fn hasty(server: &server::Server) -> CoreOptions {
+pub(crate) fn hasty(server: &server::Server) -> CoreOptions {
     let mut options = options(server);
     options.call_deadline = Duration::from_millis(300);
     options
 }
 
-pub fn transport(options: CoreOptions) -> Transport {
+pub(crate) fn transport(options: CoreOptions) -> Transport {
     Transport::new(options).unwrap()
 }
 
 /// Waits until something is so.
-pub async fn until(what: &str, mut so: impl FnMut() -> bool) {
+pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
     let waiting = async {
         while !so() {
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -37,6 +37,8 @@ pub enum Reply {
     Ok(Bytes),
     /// A gRPC status.
     Error(i32, String),
+    /// A status with details that are no base64.
+    BadDetails,
     /// An HTTP status without gRPC.
     Http(u16),
     /// Nothing, ever.
@@ -266,6 +268,12 @@ async fn answer(
             let mut head = Response::builder().header("content-type", "application/grpc");
             head = head.header("grpc-status", code.to_string()).header("grpc-message", percent(&text));
             let _ = respond.send_response(head.body(()).unwrap(), true);
+        }
+        Reply::BadDetails => {
+            let head =
+                Response::builder().header("content-type", "application/grpc").header("grpc-status", "3");
+            let head = head.header("grpc-status-details-bin", "!!!").body(()).unwrap();
+            let _ = respond.send_response(head, true);
         }
         Reply::Http(status) => {
             let _ = respond.send_response(Response::builder().status(status).body(()).unwrap(), true);
