@@ -15,25 +15,25 @@ use tokio_rustls::TlsAcceptor;
 
 /// A call as it arrived.
 #[derive(Clone, Debug)]
-pub struct Call {
-    pub path: String,
-    pub headers: HeaderMap,
-    pub message: Bytes,
+pub(crate) struct Call {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) message: Bytes,
     /// How many calls of this path came before.
-    pub before: usize,
+    pub(crate) before: usize,
     /// Which connection it came on, from 1.
-    pub connection: usize,
+    pub(crate) connection: usize,
 }
 
 impl Call {
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }
 
 /// What is done about a call.
 #[derive(Clone, Debug)]
-pub enum Reply {
+pub(crate) enum Reply {
     Ok(Bytes),
     /// A gRPC status.
     Error(i32, String),
@@ -78,8 +78,8 @@ struct Shared {
     freeze: Notify,
 }
 
-pub struct Server {
-    pub address: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
     listening: JoinHandle<()>,
 }
@@ -92,11 +92,11 @@ impl Drop for Server {
 
 impl Server {
     /// A server in the clear.
-    pub async fn start(handler: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(handler: impl Fn(&Call) -> Reply + Send + Sync + 'static) -> Self {
         Self::listen("127.0.0.1:0", None, handler).await
     }
 
-    pub async fn listen(
+    pub(crate) async fn listen(
         address: &str,
         tls: Option<TlsAcceptor>,
         handler: impl Fn(&Call) -> Reply + Send + Sync + 'static,
@@ -137,46 +137,46 @@ impl Server {
         Server { address, shared, listening }
     }
 
-    pub fn calls(&self) -> Vec<Call> {
+    pub(crate) fn calls(&self) -> Vec<Call> {
         self.shared.calls.lock().unwrap().clone()
     }
 
-    pub fn count(&self, path: &str) -> usize {
+    pub(crate) fn count(&self, path: &str) -> usize {
         self.shared.calls.lock().unwrap().iter().filter(|call| call.path == path).count()
     }
 
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
 
     /// The most calls that were under way at once.
-    pub fn most_at_once(&self) -> usize {
+    pub(crate) fn most_at_once(&self) -> usize {
         self.shared.most.load(Ordering::SeqCst)
     }
 
     /// Calls that are under way.
-    pub fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         self.shared.running.load(Ordering::SeqCst)
     }
 
     /// Closes all connections; new ones are taken.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.shared.cut.notify_waiters();
     }
 
     /// Reads and writes nothing more on any connection, but closes none: a peer that died in silence.
-    pub fn freeze(&self) {
+    pub(crate) fn freeze(&self) {
         self.shared.frozen.store(1, Ordering::SeqCst);
         self.shared.freeze.notify_waiters();
     }
 
     /// New connections are served again; the frozen ones stay so.
-    pub fn thaw(&self) {
+    pub(crate) fn thaw(&self) {
         self.shared.frozen.store(0, Ordering::SeqCst);
     }
 
     /// Closes everything, and takes no more connections.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         self.listening.abort();
         self.cut();
     }
