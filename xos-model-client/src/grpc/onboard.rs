@@ -143,7 +143,8 @@ impl CoreClient {
     async fn tell_why_not_served(&self) {
         match self.loaded().await {
             Ok(loaded) if loaded.model_status != 0 => {
-                let from = loaded.model_output.ceil_char_boundary(loaded.model_output.len().saturating_sub(OUTPUT));
+                let from =
+                    loaded.model_output.ceil_char_boundary(loaded.model_output.len().saturating_sub(OUTPUT));
                 error!(
                     status = loaded.model_status,
                     output = &loaded.model_output[from..],

@@ -1,18 +1,20 @@
 //! Knowing whether the core is there, and getting it back.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use http::uri::PathAndQuery;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
 use super::{CallError, CallKind, CallMeta, Transport, Trouble};
-use http::uri::PathAndQuery;
 
 /// How long the core may take to show that it is there at all.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
@@ -104,7 +106,7 @@ impl Keeper {
                 return generation;
             }
             if states.changed().await.is_err() {
-                // The task panicked in `verify`: there will be no connection.
+                // The runtime is stopping.
                 std::future::pending::<()>().await;
             }
         }
@@ -190,7 +192,10 @@ impl Keeping {
         let schema = self.transport.get_schema().await;
         match schema {
             Err(error) if error.is_connection() => Err(error.to_string()),
-            schema => (self.verify)(schema).await.map(|()| verified),
+            schema => match AssertUnwindSafe((self.verify)(schema)).catch_unwind().await {
+                Ok(outcome) => outcome.map(|()| verified),
+                Err(_) => Err("looking at the core's schema panicked: this is a bug".to_owned()),
+            },
         }
     }
 
