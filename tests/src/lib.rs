@@ -1,5 +1,6 @@
 //! What the tests that cross the crates share.
 
+pub mod replay;
 pub mod stand_in;
 
 use std::fs::OpenOptions;

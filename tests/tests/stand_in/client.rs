@@ -124,6 +124,11 @@ impl Pair {
         Pair { core, client }
     }
 
+    /// Forgets a connection that may be gone.
+    pub(crate) fn connect_anew(&mut self) {
+        self.client = RawClient::to(&self.core.uri());
+    }
+
     /// A message of a model with these fields set.
     pub(crate) fn message(&self, model: &str, fields: &[(&str, Value)]) -> Bytes {
         let mut message = self.core.descriptors().new_message(model).unwrap();

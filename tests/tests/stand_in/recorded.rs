@@ -103,10 +103,9 @@ impl Translation {
                 "owner" | "owner_id" => "Service",
                 _ => continue,
             };
-            if let Some(Value::I32(id)) = element.get_field_by_name("iValue").as_deref().cloned() {
-                if element.has_field_by_name("iValue") {
-                    element.set_field_by_name("iValue", Value::I32(self.id(to, id)));
-                }
+            if element.has_field_by_name("iValue") {
+                let id = element.get_field_by_name("iValue").unwrap().as_i32().unwrap();
+                element.set_field_by_name("iValue", Value::I32(self.id(to, id)));
             }
             if element.has_field_by_name("sValue")
                 && let Ok(id) = element.get_field_by_name("sValue").unwrap().as_str().unwrap().parse()
