@@ -9,8 +9,8 @@
 //! ```
 //! use xos_sync_tests::replay::Replay;
 //!
-//! let line = r#"{"name": "noop", "method": "/xos.utility/NoOp", "request_b64": "", "code": "OK", "response_b64": ""}"#;
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), xos_sync_tests::stand_in::BoxError> {
+//! let line = r#"{"method": "/xos.utility/NoOp", "request_b64": "", "code": "OK", "response_b64": ""}"#;
 //! let core = Replay::of_lines(line)?;
 //! core.hang("NoOp");
 //! assert!(core.uri().starts_with("http://127.0.0.1:"));
