@@ -61,7 +61,7 @@ async fn state(pair: &Pair, service: &str) -> Option<String> {
 }
 
 /// Waits until the core was away and is back.
-async fn restarted(pair: &Pair) {
+pub(crate) async fn restarted(pair: &Pair) {
     for up in [false, true] {
         while pair.core.is_up() != up {
             tokio::task::yield_now().await;
