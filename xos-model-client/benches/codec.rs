@@ -106,7 +106,7 @@ fn value(kind: Kind, at: usize) -> Value {
     match kind {
         Kind::Int32 | Kind::UInt32 if at == 0 => Value::Int(1),
         Kind::Int32 | Kind::UInt32 => Value::Int(1000 + at as i64),
-        Kind::Bool => Value::Bool(at % 2 == 0),
+        Kind::Bool => Value::Bool(at.is_multiple_of(2)),
         Kind::Float => Value::Float(at as f32),
         Kind::Date => Value::Time(Timestamp::from_micros(1_700_000_000_000_000 + at as i64)),
         Kind::Link => Value::Link(ObjectId::new(at as i32)),
