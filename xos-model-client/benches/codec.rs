@@ -15,7 +15,7 @@ use std::time::Instant;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use xos_model_client::grpc::__codec::Codec;
+use xos_model_client::grpc::__codec::{Codec, RemoteSchema};
 use xos_model_client::models::core_models;
 use xos_model_client::{Caller, FieldPos, Kind, ObjectId, Record, Schema, Shape, Timestamp, Touch, Value};
 
@@ -32,6 +32,7 @@ fn main() {
     let known: Vec<_> = core_models().collect();
     let schema = Schema::new(core_models()).unwrap();
     let (remote, pool) = proto::read(&proto::file_of(&schema), &known);
+    let same = proto::answer(&proto::compile(&proto::file_of(&schema)));
     let codec = Codec::new(remote.clone());
     let info = remote.schema.model(MODEL).unwrap();
     let shape = shape(&info.shape.fields()[..FIELDS]);
@@ -91,6 +92,11 @@ fn main() {
     report.bench("decode a list, dynamic", LIST, || {
         drop(black_box(DynamicMessage::decode(plural.clone(), black_box(list.as_slice())).unwrap()));
     });
+    let answer = proto::answer(&pool.encode_to_vec());
+    report.bench("read a schema", 1, || {
+        drop(black_box(RemoteSchema::read(black_box(&answer), &known, None).unwrap()));
+    });
+    report.bench("see that it is the same", 1, || assert!(remote.is_of(black_box(&same))));
     report.bench("look up a plan", 1, || drop(black_box(codec.plan(black_box(&shape)).unwrap())));
     report.bench("make a plan", 1, || {
         let codec = Codec::new(remote.clone());
@@ -106,7 +112,7 @@ fn value(kind: Kind, at: usize) -> Value {
     match kind {
         Kind::Int32 | Kind::UInt32 if at == 0 => Value::Int(1),
         Kind::Int32 | Kind::UInt32 => Value::Int(1000 + at as i64),
-        Kind::Bool => Value::Bool(at % 2 == 0),
+        Kind::Bool => Value::Bool(at.is_multiple_of(2)),
         Kind::Float => Value::Float(at as f32),
         Kind::Date => Value::Time(Timestamp::from_micros(1_700_000_000_000_000 + at as i64)),
         Kind::Link => Value::Link(ObjectId::new(at as i32)),
@@ -124,11 +130,11 @@ struct Report {
 
 impl Report {
     fn bench(&self, bench: &str, n: usize, mut work: impl FnMut()) {
+        work();
+        let start = Instant::now();
+        work();
         // Long enough for a clock, short enough to be undisturbed.
-        let rounds = (2000 / n).max(1);
-        for _ in 0..rounds {
-            work();
-        }
+        let rounds = (1_000_000 / start.elapsed().as_nanos().max(1)).clamp(1, 5000) as usize;
         let mut samples: Vec<f64> = (0..200)
             .map(|_| {
                 let start = Instant::now();

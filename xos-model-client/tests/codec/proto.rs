@@ -54,7 +54,7 @@ message Query {
 "#;
 
 /// What `XOSBase` gives to every model.
-pub(crate) const BASE: &str = r#"
+pub(crate) const BASE: &str = r"
   oneof id_present { int32 id = 1; }
   oneof updated_present { double updated = 3 [(bookkeepingState) = true]; }
   oneof enacted_present { double enacted = 4 [(bookkeepingState) = true]; }
@@ -62,7 +62,7 @@ pub(crate) const BASE: &str = r#"
   oneof backend_status_present { string backend_status = 9 [(val).maxLength = 1024, (feedbackState) = true]; }
   oneof deleted_present { bool deleted = 11 [(bookkeepingState) = true]; }
   oneof leaf_model_name_present { string leaf_model_name = 18 [(val).maxLength = 1024, (bookkeepingState) = true]; }
-"#;
+";
 
 /// A file with these models: name, plural, fields.
 pub(crate) fn file(models: &[(&str, &str, String)]) -> String {

@@ -143,6 +143,7 @@ fn a_question_that_means_nothing_is_an_error_that_says_why() {
     );
     for (condition, reason) in [
         (on("name", Equal, 5), "expected a text, found an integer"),
+        (on("name", Equal, "a\0b"), "the character NUL"),
         (on("id", Contains, "1"), "is no text"),
         (on("id", Equal, "abc"), "expected an integer, found a text"),
         (on("enabled", GreaterThan, true), "can only be asked for with \"equal\""),
