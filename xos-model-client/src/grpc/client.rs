@@ -1,5 +1,6 @@
 //! [`CoreClient`]: a core on the network as a [`ModelAccessor`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,11 +23,12 @@ use crate::accessor::{
     Abilities, Cursor, Feed, Found, ModelAccessor, Onboard, Onboarded, Page, Write, Written,
 };
 use crate::error::{Error, ErrorKind, Result};
+use crate::field::Condition;
 use crate::model::ModelName;
-use crate::query::{Query, QueryKind};
+use crate::query::{Operator, Query, QueryKind};
 use crate::record::{Record, Shape};
 use crate::schema::Schema;
-use crate::value::ObjectId;
+use crate::value::{ObjectId, Value};
 
 /// A core on the network.
 ///
@@ -169,11 +171,12 @@ impl CoreClient {
     pub(super) async fn find_all(&self, query: &Query, after: ObjectId) -> Result<Vec<Record>> {
         let plan = self.plan(&query.shape)?;
         let about = About { model: query.shape.model(), id: ObjectId::UNSET, doing: Doing::Read };
-        let all = query.kind == QueryKind::Live && query.conditions.is_empty() && !after.is_set();
+        let conditions = of_leaf(&self.served().remote().schema, query);
+        let all = query.kind == QueryKind::Live && conditions.is_empty() && !after.is_set();
         let answer = if all {
             self.ask(&plan, Method::List, Bytes::new(), &about).await?
         } else {
-            let body = plan.encode_query(query.kind, &query.conditions, after)?;
+            let body = plan.encode_query(query.kind, &conditions, after)?;
             self.ask(&plan, Method::Filter, body, &about).await?
         };
         let mut records = Vec::new();
@@ -197,6 +200,31 @@ impl CoreClient {
             Err(error) => Err(error),
         }
     }
+}
+
+/// The conditions of a query, as a real core has to be asked.
+///
+/// Objects that the core made by itself at its first start, such as the first site, have no `leaf_model_name`. So the
+/// objects of a model itself are those of none of its heirs; where there are no heirs, all are.
+fn of_leaf<'a>(schema: &Schema, query: &'a Query) -> Cow<'a, [Condition]> {
+    let model = query.shape.model();
+    let is_leaf = |condition: &Condition| {
+        condition.field == "leaf_model_name"
+            && condition.operator == Operator::Equal
+            && !condition.invert
+            && condition.value.as_text() == Some(model.as_ref())
+    };
+    if !query.conditions.iter().any(is_leaf) {
+        return Cow::Borrowed(&query.conditions);
+    }
+    let heirs = schema.model(model).into_iter().flat_map(|info| info.family.iter().skip(1));
+    let heirs = heirs.filter_map(|id| schema.by_id(*id)).map(|heir| Condition {
+        field: "leaf_model_name".into(),
+        operator: Operator::Equal,
+        value: Value::Text(heir.name().to_string()),
+        invert: true,
+    });
+    query.conditions.iter().filter(|condition| !is_leaf(condition)).cloned().chain(heirs).collect()
 }
 
 #[async_trait]
