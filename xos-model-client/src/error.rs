@@ -225,6 +225,7 @@ impl Error {
             self.kind(),
             ErrorKind::Away { .. }
                 | ErrorKind::OutcomeUnknown { .. }
+                | ErrorKind::Unauthenticated { .. }
                 | ErrorKind::LeadershipLost
                 | ErrorKind::ShuttingDown
         )
