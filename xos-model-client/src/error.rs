@@ -226,6 +226,7 @@ impl Error {
             ErrorKind::Away { .. }
                 | ErrorKind::OutcomeUnknown { .. }
                 | ErrorKind::Deadline(_)
+                | ErrorKind::Unauthenticated { .. }
                 | ErrorKind::LeadershipLost
                 | ErrorKind::ShuttingDown
         )

@@ -111,18 +111,25 @@ impl CoreClient {
     pub async fn ready(&self) -> Result<()> {
         loop {
             self.0.keeper.up().await;
-            let meta = CallMeta { authenticated: true, ..CallMeta::default() };
-            let path = PathAndQuery::from_static("/xos.utility/AuthenticatedNoOp");
-            match self.0.transport.call(path, Bytes::new(), meta, CallKind::Read).await {
-                Ok(_) => return Ok(()),
+            match self.authenticate().await {
+                Ok(()) => return Ok(()),
                 Err(CallError::Auth { reason }) => return Err(ErrorKind::Unauthenticated { reason }.into()),
-                Err(CallError::Status { code, .. }) if code == Code::UNIMPLEMENTED => return Ok(()),
                 Err(error) if error.is_connection() => {}
                 Err(error) => {
                     warn!(e = %error, "the core is not ready");
                     tokio::time::sleep(NOT_READY).await;
                 }
             }
+        }
+    }
+
+    /// Asks the core for nothing but whether it accepts the credentials.
+    async fn authenticate(&self) -> Result<(), CallError> {
+        let meta = CallMeta { authenticated: true, ..CallMeta::default() };
+        let path = PathAndQuery::from_static("/xos.utility/AuthenticatedNoOp");
+        match self.0.transport.call(path, Bytes::new(), meta, CallKind::Read).await {
+            Err(CallError::Status { code, .. }) if code == Code::UNIMPLEMENTED => Ok(()),
+            answer => answer.map(drop),
         }
     }
 
@@ -246,9 +253,16 @@ impl ModelAccessor for CoreClient {
     }
 
     async fn cursor(&self) -> Result<Cursor> {
-        match self.why_away() {
-            Some(error) => Err(error),
-            None => Ok(Cursor(self.served().number)),
+        if let Some(error) = self.why_away() {
+            return Err(error);
+        }
+        let number = self.served().number;
+        match self.authenticate().await {
+            Ok(()) => Ok(Cursor(number)),
+            Err(error) => {
+                let model = "";
+                Err(explain(error, &About { model, id: ObjectId::UNSET, doing: Doing::Read }))
+            }
         }
     }
 

@@ -111,21 +111,29 @@ pub fn classify(code: Code, details: &str, about: &About<'_>) -> Error {
         Code::PERMISSION_DENIED => {
             ErrorKind::Denied { model: about.model(), id: about.id, reason: text }.into()
         }
-        Code::INVALID_ARGUMENT if about.doing == Doing::Onboard => about.onboarding(&format!("were refused: {text}")),
+        Code::INVALID_ARGUMENT if about.doing == Doing::Onboard => {
+            about.onboarding(&format!("were refused: {text}"))
+        }
         Code::INVALID_ARGUMENT => about.invalid(said.faults(text)),
         Code::ALREADY_EXISTS => match details {
             "ERROR_LIVE_MODELS" => about.onboarding(
-                "cannot be unloaded: they have live objects; delete these first, or unload with automatic cleaning",
+                "cannot be unloaded: they have live objects; delete these first, or unload with \
+                 automatic cleaning",
             ),
             "ERROR_DELETION_IN_PROGRESS" => about.onboarding(
                 "cannot be unloaded yet: their objects are being deleted; try again when these are gone",
             ),
             _ => about.invalid(vec![FieldFault::whole(text)]),
         },
-        Code::UNIMPLEMENTED if about.doing != Doing::Onboard && !about.model.is_empty() => ErrorKind::NoSuchModel { model: about.model(), like: None }.into(),
-        Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE | Code::CANCELLED => about.unknown(format!("{code}: {text}")),
+        Code::UNIMPLEMENTED if about.doing != Doing::Onboard && !about.model.is_empty() => {
+            ErrorKind::NoSuchModel { model: about.model(), like: None }.into()
+        }
+        Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE | Code::CANCELLED => {
+            about.unknown(format!("{code}: {text}"))
+        }
         Code::RESOURCE_EXHAUSTED if text.starts_with("Received message larger than max") => {
-            about.invalid(vec![FieldFault::whole(format!("the request is too large for the core ({text}): send less"))])
+            let problem = format!("the request is too large for the core ({text}): send less at once");
+            about.invalid(vec![FieldFault::whole(problem)])
         }
         Code::UNKNOWN => unknown(&said, text, about),
         _ => ErrorKind::Core { code: code.name(), reason: text }.into(),
@@ -246,12 +254,13 @@ fn poisoned(core: &CoreError, about: &About<'_>) -> Error {
     let character = character.unwrap_or("that is not ASCII");
     let reason = match about.doing {
         Doing::Write | Doing::Onboard => format!(
-            "a text has the character {character}, which a core 4.0.4 stores but cannot send: it IS stored, and \
-             from now on no object of the model can be listed; overwrite or delete it at once, and write ASCII only"
+            "a text has the character {character}, which a core 4.0.4 stores but cannot send: it IS \
+             stored, and from now on no object of the model can be listed; overwrite or delete it at once, \
+             and write ASCII only"
         ),
         Doing::Read => format!(
-            "an object of the model has the character {character} in a text, which a core 4.0.4 cannot send: find \
-             it by getting objects one by one, then overwrite or delete it"
+            "an object of the model has the character {character} in a text, which a core 4.0.4 cannot send: \
+             find it by getting objects one by one, then overwrite or delete it"
         ),
     };
     match about.doing {

@@ -87,6 +87,14 @@ pub struct CallMeta {
     pub authenticated: bool,
 }
 
+/// Whether a call waits until fewer than `in_flight` others are under way.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Queue {
+    Wait,
+    /// The question whether the core is there must not wait for calls that hang because it is not.
+    Pass,
+}
+
 /// What went wrong with the connection last.
 #[derive(Clone, Debug)]
 struct Trouble {
@@ -173,13 +181,13 @@ impl Transport {
         kind: CallKind,
     ) -> Result<Bytes, CallError> {
         if !meta.authenticated {
-            return self.send(&path, &body, &meta, kind, None).await;
+            return self.send(&path, &body, &meta, kind, None, Queue::Wait).await;
         }
         let badge = self.badge().await?;
-        match self.send(&path, &body, &meta, kind, Some(&badge)).await {
+        match self.send(&path, &body, &meta, kind, Some(&badge), Queue::Wait).await {
             Err(CallError::Auth { .. }) => {
                 let badge = self.new_badge(&badge).await?;
-                self.send(&path, &body, &meta, kind, Some(&badge)).await
+                self.send(&path, &body, &meta, kind, Some(&badge), Queue::Wait).await
             }
             outcome => outcome,
         }
@@ -193,6 +201,7 @@ impl Transport {
         meta: &CallMeta,
         kind: CallKind,
         badge: Option<&Badge>,
+        queue: Queue,
     ) -> Result<Bytes, CallError> {
         if body.len() > REQUEST_LIMIT {
             return Err(CallError::RequestTooLarge { size: body.len(), limit: REQUEST_LIMIT });
@@ -205,7 +214,10 @@ impl Transport {
             .build();
         let (mut left, mut lost, mut sending) = (deadline, 0, Duration::ZERO);
         loop {
-            let permit = self.0.permits.acquire().await;
+            let permit = match queue {
+                Queue::Wait => self.0.permits.acquire().await.ok(),
+                Queue::Pass => None,
+            };
             let begun = Instant::now();
             let request = request(body, meta, badge, left)?;
             let error = match self.attempt(path, request, left, deadline).await {

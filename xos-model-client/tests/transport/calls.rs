@@ -182,3 +182,21 @@ async fn each_kind_has_its_deadline() {
     // None was made twice: each has taken all its time.
     assert_eq!(server.count(GET), 5);
 }
+
+#[tokio::test]
+async fn the_calls_without_a_schema_go_where_the_core_listens() {
+    let server = Server::start(|call| match call.path.as_str() {
+        "/schema.SchemaService/GetSchema" => ok("the schema"),
+        "/xos.utility/GetXproto" => ok("\x0a\x0cmessage Site"),
+        "/xos.utility/NoOp" => ok(""),
+        _ => Reply::Error(12, "Method not found!".to_owned()),
+    })
+    .await;
+    let transport = transport(options(&server));
+    assert_eq!(transport.get_schema().await.unwrap(), "the schema");
+    assert_eq!(transport.get_xproto().await.unwrap(), "message Site");
+    transport.noop().await.unwrap();
+    assert!(
+        server.calls().iter().all(|call| call.message.is_empty() && call.header("authorization").is_none())
+    );
+}

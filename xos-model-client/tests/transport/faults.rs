@@ -201,3 +201,28 @@ async fn a_status_that_cannot_be_read_harms_only_its_call() {
     assert!(matches!(error, CallError::Lost { .. }), "{error:?}");
     assert_eq!(call(&transport, CREATE, CallKind::Once).await.unwrap(), "x");
 }
+
+#[tokio::test]
+async fn a_peer_that_gives_no_sign_of_life_is_given_up_before_the_deadline() {
+    let server = Server::start(|_| Reply::Never).await;
+    let mut options = options(&server);
+    options.keep_alive = Duration::from_millis(100);
+    options.keep_alive_timeout = Duration::from_millis(200);
+    let transport = transport(options);
+    let (outcome, ()) = tokio::join!(call(&transport, CREATE, CallKind::Once), async {
+        until("it arrived", || server.running() == 1).await;
+        server.freeze();
+    });
+    let error = outcome.unwrap_err();
+    assert!(matches!(error, CallError::Lost { .. }), "{error:?}");
+    assert_eq!(server.count(CREATE), 1);
+}
+
+#[tokio::test]
+async fn a_peer_that_is_slow_but_alive_is_waited_for() {
+    let server = Server::start(|_| Reply::Late(Duration::from_millis(900), Box::new(ok("x")))).await;
+    let mut options = options(&server);
+    options.keep_alive = Duration::from_millis(100);
+    options.keep_alive_timeout = Duration::from_millis(500);
+    assert_eq!(call(&transport(options), CREATE, CallKind::Once).await.unwrap(), "x");
+}

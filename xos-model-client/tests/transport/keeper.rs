@@ -177,3 +177,28 @@ async fn it_ends_with_its_last_handle_and_frees_the_connection() {
     drop(transport);
     until("the connection is closed", || connections.borrow().open == 0).await;
 }
+
+#[tokio::test]
+async fn calls_that_hang_do_not_keep_the_core_from_being_found() {
+    let server = Server::start(|call| match call.path.as_str() {
+        SCHEMA => ok("schema"),
+        GET => Reply::Never,
+        _ => ok(""),
+    })
+    .await;
+    let mut options = options(&server);
+    options.in_flight = 1;
+    let transport = transport(options);
+    // Takes the only place, and hangs.
+    let hanging = call(&transport, GET, CallKind::List);
+    tokio::pin!(hanging);
+    tokio::select! {
+        _ = &mut hanging => panic!("it never answers"),
+        () = until("it arrived", || server.running() == 1) => (),
+    }
+    let (keeper, _) = keep(&transport);
+    tokio::select! {
+        _ = &mut hanging => panic!("it never answers"),
+        generation = tokio::time::timeout(Duration::from_secs(20), keeper.up()) => assert_eq!(generation, Ok(1)),
+    }
+}

@@ -220,3 +220,15 @@ async fn a_core_that_never_answers_to_tls_is_given_up() {
     options.connect_timeout = std::time::Duration::from_millis(200);
     refused(options, Hint::Silent, &["no answer to TLS"]).await;
 }
+
+#[tokio::test]
+async fn without_a_ca_file_our_own_ca_is_not_trusted() {
+    let ca = Ca::new();
+    let server = ca.serve(&ca.certificate("localhost", |_| ()), None).await;
+    let options = CoreOptions::new(format!("localhost:{}", server.address.port()));
+    match Transport::new(options.clone()) {
+        Ok(_) => refused(options, Hint::UnknownIssuer, &["not trusted", "local_certs.crt"]).await,
+        // A machine that trusts nobody.
+        Err(error) => assert!(error.to_string().contains("no native certs found"), "{error}"),
+    }
+}

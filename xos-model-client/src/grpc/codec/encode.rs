@@ -86,7 +86,7 @@ impl Plan {
                 continue;
             }
             match place.writable {
-                Writable::Yes | Writable::Reverse => {}
+                Writable::Yes | Writable::Reverse | Writable::Missing => {}
                 Writable::Updated => continue,
                 Writable::Id if is_id(value, id) => continue,
                 Writable::Id | Writable::LeafModelName => {
@@ -130,6 +130,9 @@ impl Plan {
         if place.writable == Writable::Reverse {
             let reason = "is the way back of links; set the link at its other end";
             return Err(self.not_sendable(id, place, reason));
+        }
+        if place.writable == Writable::Missing {
+            return Err(self.no_such_field(place));
         }
         let number = place.number;
         let range = |int: &i64| self.convert(id, place, int.to_string());
@@ -192,6 +195,11 @@ impl Plan {
             return Err(self.invalid(id, place, message));
         }
         Ok(())
+    }
+
+    fn no_such_field(&self, place: &Place) -> Error {
+        let model = self.shape.model().clone();
+        ErrorKind::NoSuchField { model, field: place.field_name(), like: None }.into()
     }
 
     fn invalid(&self, id: ObjectId, place: &Place, message: impl Into<String>) -> Error {

@@ -9,7 +9,7 @@ use super::NonAscii;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grpc::describe::{Method, Paths, RemoteSchema};
 use crate::model::{DefaultValue, FieldDef, Kind};
-use crate::record::Shape;
+use crate::record::{Shape, ShapeField};
 use crate::schema::{ModelInfo, ReverseLink};
 use crate::value::ObjectId;
 
@@ -54,6 +54,8 @@ pub(super) enum Writable {
     LeafModelName,
     /// Nobody: it is the way back of a link of another model.
     Reverse,
+    /// Nobody: this core does not have it. It reads as nothing.
+    Missing,
 }
 
 /// One position of a shape.
@@ -113,13 +115,13 @@ impl Plan {
             .fields()
             .iter()
             .map(|field| match info.field(&field.name) {
-                Some(found) => Ok(place(&found.def, found.wire_number)),
+                Some(found) => place(&found.def, found.wire_number),
                 None => match reverse(&remote, info, &field.name) {
-                    Some(link) => Ok(place_of_reverse(link)),
-                    None => Err(no_such_field(info, &field.name)),
+                    Some(link) => place_of_reverse(link),
+                    None => place_of_missing(field),
                 },
             })
-            .collect::<Result<_>>()?;
+            .collect();
         let most = places.iter().map(|place| usize::from(place.number)).max().unwrap_or(0);
         let mut by_number: Vec<Option<(u16, Type)>> = vec![None; most + 1];
         let mut twins = Vec::new();
@@ -226,11 +228,15 @@ fn reverse<'a>(remote: &'a RemoteSchema, info: &ModelInfo, name: &str) -> Option
     chain.find_map(|level| level.reverse.iter().find(|link| link.name == name))
 }
 
-fn no_such_field(info: &ModelInfo, name: &str) -> Error {
-    match info.expect_field(name) {
-        Err(error) => error,
-        Ok(_) => {
-            ErrorKind::NoSuchField { model: info.name().clone(), field: name.to_owned(), like: None }.into()
-        }
+/// A field that the program knows and this core does not: one of another version of the core, as a rule.
+fn place_of_missing(field: &ShapeField) -> Place {
+    Place {
+        name: field.name.as_ref().into(),
+        number: 0,
+        kind: Type::of(field.kind),
+        writable: Writable::Missing,
+        max_length: None,
+        escaped: false,
+        has_default: false,
     }
 }

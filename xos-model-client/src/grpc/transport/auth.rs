@@ -12,7 +12,7 @@ use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use super::fault::CallError;
 use super::services::{put_text, text_field};
-use super::{CallKind, CallMeta, Transport};
+use super::{CallKind, CallMeta, Queue, Transport};
 use crate::grpc::options::{CoreOptions, Credentials, LoginBy};
 use crate::grpc::status::{Code, is_auth_refusal};
 
@@ -192,7 +192,8 @@ impl Transport {
         put_text(&mut body, 1, username);
         put_text(&mut body, 2, password.expose_secret());
         let path = PathAndQuery::from_static("/xos.utility/Login");
-        let answer = self.send(&path, &body.into(), &CallMeta::default(), CallKind::Repeatable, None).await?;
+        let meta = CallMeta::default();
+        let answer = self.send(&path, &body.into(), &meta, CallKind::Repeatable, None, Queue::Wait).await?;
         match text_field(&answer, 1) {
             Some(session) if !session.is_empty() => {
                 self.0.auth.remember(&session);

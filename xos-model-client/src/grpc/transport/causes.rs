@@ -63,15 +63,11 @@ pub(super) fn explain(status: &Status, dial: &Dial, line: &Line, deadline: Durat
         }
     }
     let reason = chain(source);
-    if reason.contains("fatal alert: ") {
-        // The core reads nothing before TLS is complete on its side, too.
-        let hint = if reason.contains("Certificate") { Hint::ClientCertificate } else { Hint::Other };
-        return not_sent(
-            hint,
-            &format!(
-                "the core refused the connection ({reason}): it wants another client certificate (cert_file, key_file)"
-            ),
-        );
+    // The core looks at a client's certificate after the client is done with TLS, and reads nothing before that. Other
+    // alerts can come at any time.
+    let alert = reason.split_once("fatal alert: ").map_or("", |(_, alert)| alert);
+    if alert.contains("Certificate") || alert.starts_with("UnknownCA") || alert.starts_with("AccessDenied") {
+        return not_sent(Hint::ClientCertificate, &refused_client(&reason));
     }
     match (dial.target().scheme, line.heard()) {
         (Scheme::Plaintext, Heard::Tls) => not_sent(
@@ -81,7 +77,8 @@ pub(super) fn explain(status: &Status, dial: &Dial, line: &Line, deadline: Durat
         ),
         (Scheme::Plaintext, Heard::Other) => not_sent(
             Hint::NotGrpc,
-            "what listens there is no gRPC server: check the port in the endpoint (50051 with TLS, 50055 without)",
+            "what listens there is no gRPC server: check the port in the endpoint (50051 with TLS, 50055 \
+             without)",
         ),
         (Scheme::Plaintext, Heard::Nothing) => told(CallError::Lost {
             reason: format!("{reason}; {} never said a word: is it a port with TLS?", dial.target()),
@@ -137,7 +134,7 @@ fn handshake(error: &ConnectError, dial: &Dial) -> (Hint, String) {
             CertificateError::UnknownIssuer | CertificateError::BadSignature => (
                 Hint::UnknownIssuer,
                 format!(
-                    "its certificate is of a CA that is not trusted; trusted are {}: set ca_file to the CA of the core",
+                    "its certificate is of a CA that is not trusted; trusted are {}: set ca_file to the core's CA",
                     dial.trusted()
                 ),
             ),
@@ -166,14 +163,15 @@ fn handshake(error: &ConnectError, dial: &Dial) -> (Hint, String) {
             | AlertDescription::UnknownCA
             | AlertDescription::CertificateUnknown
             | AlertDescription::AccessDenied,
-        ) => (
-            Hint::ClientCertificate,
-            format!(
-                "it does not accept this client ({tls}): set cert_file and key_file to a certificate it accepts"
-            ),
-        ),
+        ) => (Hint::ClientCertificate, refused_client(&tls.to_string())),
         other => (Hint::Other, format!("TLS failed: {other}")),
     }
+}
+
+fn refused_client(words: &str) -> String {
+    format!(
+        "it does not accept this client ({words}): set cert_file and key_file to a certificate it accepts"
+    )
 }
 
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a TlsError> {

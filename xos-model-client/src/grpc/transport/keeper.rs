@@ -8,13 +8,12 @@ use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use http::uri::PathAndQuery;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
-use super::{CallError, CallKind, CallMeta, Transport, Trouble};
+use super::{CallError, Transport, Trouble};
 
 /// How long the core may take to show that it is there at all.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
@@ -177,20 +176,13 @@ impl Keeping {
 
     async fn attempt(&self) -> Result<u64, String> {
         // A dead peer is found out sooner by a small question.
-        let sign = self.transport.call(
-            PathAndQuery::from_static("/xos.utility/NoOp"),
-            Bytes::new(),
-            CallMeta::default(),
-            CallKind::Long(SIGN_OF_LIFE),
-        );
-        if let Err(error) = sign.await
+        if let Err(error) = self.transport.sign_of_life(SIGN_OF_LIFE).await
             && error.is_connection()
         {
             return Err(error.to_string());
         }
         let verified = self.transport.connections();
-        let schema = self.transport.get_schema().await;
-        match schema {
+        match self.transport.schema_at_once().await {
             Err(error) if error.is_connection() => Err(error.to_string()),
             schema => match AssertUnwindSafe((self.verify)(schema)).catch_unwind().await {
                 Ok(outcome) => outcome.map(|()| verified),

@@ -5,11 +5,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 
-use super::{CallError, CallKind, CallMeta, Transport};
+use super::{CallError, CallKind, CallMeta, Queue, Transport};
 use crate::grpc::status::Code;
 
 /// How long the core may take to tell its schema: it does so while it starts, too.
 const SCHEMA: Duration = Duration::from_secs(30);
+
+const GET_SCHEMA: &str = "/schema.SchemaService/GetSchema";
+const NO_OP: &str = "/xos.utility/NoOp";
 
 impl Transport {
     /// The bytes of `schema.Schemas`. Needs no authentication.
@@ -18,7 +21,7 @@ impl Transport {
     ///
     /// See [`CallError`].
     pub async fn get_schema(&self) -> Result<Bytes, CallError> {
-        self.ask("/schema.SchemaService/GetSchema", CallKind::Long(SCHEMA)).await
+        self.ask(GET_SCHEMA, CallKind::Long(SCHEMA), Queue::Wait).await
     }
 
     /// The xproto text of all models the core serves. Needs no authentication.
@@ -27,7 +30,7 @@ impl Transport {
     ///
     /// See [`CallError`]; an answer that is no text is one of them.
     pub async fn get_xproto(&self) -> Result<String, CallError> {
-        let answer = self.ask("/xos.utility/GetXproto", CallKind::Read).await?;
+        let answer = self.ask("/xos.utility/GetXproto", CallKind::Read, Queue::Wait).await?;
         text_field(&answer, 1).ok_or_else(|| CallError::Status {
             code: Code::INTERNAL,
             details: "the answer to GetXproto is no text".to_owned(),
@@ -40,11 +43,22 @@ impl Transport {
     ///
     /// See [`CallError`].
     pub async fn noop(&self) -> Result<(), CallError> {
-        self.ask("/xos.utility/NoOp", CallKind::Read).await.map(drop)
+        self.ask(NO_OP, CallKind::Read, Queue::Wait).await.map(drop)
     }
 
-    async fn ask(&self, path: &'static str, kind: CallKind) -> Result<Bytes, CallError> {
-        self.call(PathAndQuery::from_static(path), Bytes::new(), CallMeta::default(), kind).await
+    /// Finds out whether the core answers at all, within this time, whatever other calls do.
+    pub(super) async fn sign_of_life(&self, within: Duration) -> Result<(), CallError> {
+        self.ask(NO_OP, CallKind::Long(within), Queue::Pass).await.map(drop)
+    }
+
+    /// The schema, whatever other calls do.
+    pub(super) async fn schema_at_once(&self) -> Result<Bytes, CallError> {
+        self.ask(GET_SCHEMA, CallKind::Long(SCHEMA), Queue::Pass).await
+    }
+
+    async fn ask(&self, path: &'static str, kind: CallKind, queue: Queue) -> Result<Bytes, CallError> {
+        let path = PathAndQuery::from_static(path);
+        self.send(&path, &Bytes::new(), &CallMeta::default(), kind, None, queue).await
     }
 }
 
