@@ -119,6 +119,22 @@ async fn workers_that_hang_starve_everybody() {
 }
 
 #[tokio::test]
+async fn a_connection_that_is_cut_takes_no_worker_along() {
+    let options = Options { workers: 1, ..Options::fast() };
+    let mut pair = Pair::of(StandIn::start(options).await.unwrap());
+    for _ in 0..2 {
+        pair.core.cut_after("NoOp");
+        pair.core.cut_before("GetVersion");
+        for method in [NO_OP, "/xos.utility/GetVersion"] {
+            pair.client.bytes(method, &[], Bytes::new()).await.unwrap_err();
+            pair.connect_anew();
+        }
+    }
+    pair.client.bytes(NO_OP, &[], Bytes::new()).await.unwrap();
+    assert_eq!((pair.core.count("NoOp"), pair.core.count("GetVersion")), (3, 2));
+}
+
+#[tokio::test]
 async fn the_journal_tells_what_was_asked() {
     let pair = Pair::new().await;
     let object = pair.instance().await;
