@@ -31,7 +31,7 @@ mod options;
 pub mod proto;
 mod python;
 mod python_files;
-mod query;
+pub mod query;
 pub(crate) mod server;
 pub mod status;
 pub(crate) mod tls;
