@@ -62,8 +62,9 @@ async fn a_core_goes_away_and_comes_back_with_its_objects() {
     pair.connect_anew();
     pair.client.bytes(NO_OP, &[], Bytes::new()).await.unwrap();
     assert_eq!(id(&pair.get("HelloWorldServiceInstance", object).await.unwrap()), object);
+    let before = pair.core.restarts();
     pair.core.go_away(Duration::from_millis(1)).await;
-    while !pair.core.is_up() {
+    while pair.core.restarts() == before {
         tokio::task::yield_now().await;
     }
     pair.connect_anew();

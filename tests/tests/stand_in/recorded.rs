@@ -16,7 +16,7 @@ use xos_sync_tests::{skipped, workspace};
 
 use super::client::{Pair, told};
 use super::models::hello_world;
-use super::onboarding::restarted;
+use super::onboarding::{patient, restarted};
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -180,7 +180,6 @@ async fn prepare(pair: &mut Pair, name: &str) -> bool {
         if pair.is_due_to_restart {
             pair.is_due_to_restart = false;
             restarted(pair).await;
-            pair.connect_anew();
         }
         return false;
     }
@@ -347,17 +346,14 @@ fn statuses_differ(
 
 #[tokio::test]
 async fn it_answers_as_the_real_core_did() {
-    let mut options = Options::default().knowing(hello_world());
-    options.loaded = vec![as_recorded()];
-    options.shutdown_delay = std::time::Duration::from_secs(3600);
-    options.reap_every = std::time::Duration::from_secs(3600);
+    let options = Options { loaded: vec![as_recorded()], ..patient().knowing(hello_world()) };
     let mut pair = Pair::of(StandIn::start(options).await.unwrap());
     replay(&mut pair, "calls.jsonl").await;
 }
 
 #[tokio::test]
 async fn it_loads_and_unloads_as_the_real_core_did() {
-    let options = Options { loaded: vec![as_recorded()], ..Options::fast().knowing(hello_world()) };
+    let options = Options { loaded: vec![as_recorded()], ..patient().knowing(hello_world()) };
     let mut pair = Pair::of(StandIn::start(options).await.unwrap());
     replay(&mut pair, "load-calls.jsonl").await;
 }

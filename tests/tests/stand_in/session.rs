@@ -12,11 +12,12 @@ use xos_model_client::{
     Write,
 };
 use xos_sync_tests::stand_in::wire::code_of;
-use xos_sync_tests::stand_in::{Options, StandIn, message};
+use xos_sync_tests::stand_in::{StandIn, message};
 use xos_sync_tests::{skipped, workspace};
 
 use super::client::{Pair, told};
 use super::models::hello_world;
+use super::onboarding::patient;
 use super::recorded::{Translation, answers_differ, decode, model_of, root, translated};
 
 #[derive(Deserialize)]
@@ -142,9 +143,7 @@ async fn replay(file: &str, at_least: usize) {
     let Ok(lines) = std::fs::read_to_string(path) else {
         return skipped(&format!("../shared/wire/{file} is not there to compare with"));
     };
-    let mut options = Options::default().with_models(&hello_world());
-    options.reap_every = std::time::Duration::from_secs(3600);
-    let pair = Pair::of(StandIn::start(options).await.unwrap());
+    let pair = Pair::of(StandIn::start(patient().with_models(&hello_world())).await.unwrap());
     let mut known = Translation::default();
     let lines: Vec<Recorded> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     // The services first: instances need an owner.
