@@ -31,7 +31,7 @@ mod options;
 pub mod proto;
 mod python;
 mod python_files;
-mod query;
+pub mod query;
 pub(crate) mod server;
 pub mod status;
 pub(crate) mod tls;
@@ -41,6 +41,7 @@ pub mod wire;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use prost_reflect::DynamicMessage;
@@ -77,6 +78,8 @@ struct Inner {
     core: Arc<Core>,
     shutdown_delay: Duration,
     away: Duration,
+    /// How often it came up again.
+    restarts: AtomicUsize,
 }
 
 impl StandIn {
@@ -118,6 +121,7 @@ impl StandIn {
             core: core.clone(),
             shutdown_delay: options.shutdown_delay,
             away: options.away,
+            restarts: AtomicUsize::new(0),
         });
         let tasks = vec![
             tokio::spawn(reap(core, options.reap_every)).abort_handle(),
@@ -173,6 +177,11 @@ impl StandIn {
     /// Whether it listens.
     pub fn is_up(&self) -> bool {
         self.inner.server.is_up()
+    }
+
+    /// How often it came up again, for whatever reason.
+    pub fn restarts(&self) -> usize {
+        self.inner.restarts.load(Ordering::SeqCst)
     }
 
     /// Drops all connections and calls in flight, and listens no more.
@@ -298,7 +307,9 @@ impl Inner {
             return Ok(());
         }
         self.core.come_up().await?;
-        Ok(self.server.resume()?)
+        self.server.resume()?;
+        self.restarts.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 }
 

@@ -15,3 +15,5 @@ mod onboarding;
 mod recorded;
 #[path = "stand_in/schema.rs"]
 mod schema;
+#[path = "stand_in/session.rs"]
+mod session;

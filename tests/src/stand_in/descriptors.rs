@@ -8,7 +8,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, FileDescriptor, MessageDescriptor, MethodDescriptor, Value,
+};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use xos_model_client::Schema;
 
@@ -106,20 +108,27 @@ impl FileResolver for Files {
 }
 
 fn compile(xos: &str) -> Result<Descriptors, String> {
+    let told = |error: protox::Error| format!("xos.proto does not compile: {error}");
     let names = || ["xos.proto"].into_iter().chain(FIXED.iter().map(|(name, _)| *name));
-    let all = compiler(xos, names().chain([SCHEMA.0]), false)?;
-    let encoded = all.encode_file_descriptor_set();
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(GoogleFileResolver::new());
+    resolver.add(Files { xos: xos.to_owned() });
+    let mut compiler = protox::Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).include_source_info(false);
+    for name in names().chain([SCHEMA.0]) {
+        compiler.open_file(name).map_err(told)?;
+    }
+    let encoded = compiler.encode_file_descriptor_set();
     // A pool made from bytes keeps the extensions of the options.
     let pool = DescriptorPool::decode(encoded.as_slice()).map_err(|error| error.to_string())?;
     let file = pool.get_message_by_name("schema.ProtoFile").ok_or("schema.proto has no ProtoFile")?;
     let mut files = Vec::new();
     for name in names() {
         let text = FIXED.iter().find(|(fixed, _)| *fixed == name).map_or(xos, |(_, text)| *text);
-        let descriptor = compiler(xos, [name], true)?.encode_file_descriptor_set();
         let mut message = DynamicMessage::new(file.clone());
         message.set_field_by_name("file_name", Value::String(name.to_owned()));
         message.set_field_by_name("proto", Value::String(text.to_owned()));
-        message.set_field_by_name("descriptor", Value::Bytes(zlib(&descriptor)?.into()));
+        message.set_field_by_name("descriptor", Value::Bytes(zlib(&with_imports(&pool, name)?)?.into()));
         files.push(Value::Message(message));
     }
     let schemas = pool.get_message_by_name("schema.Schemas").ok_or("schema.proto has no Schemas")?;
@@ -128,21 +137,24 @@ fn compile(xos: &str) -> Result<Descriptors, String> {
     Ok(Descriptors { schema_answer: answer.encode_to_vec().into(), pool, encoded })
 }
 
-fn compiler<'a>(
-    xos: &str,
-    names: impl IntoIterator<Item = &'a str>,
-    source_info: bool,
-) -> Result<protox::Compiler, String> {
-    let told = |error: protox::Error| format!("xos.proto does not compile: {error}");
-    let mut resolver = ChainFileResolver::new();
-    resolver.add(GoogleFileResolver::new());
-    resolver.add(Files { xos: xos.to_owned() });
-    let mut compiler = protox::Compiler::with_file_resolver(resolver);
-    compiler.include_imports(true).include_source_info(source_info);
-    for name in names {
-        compiler.open_file(name).map_err(told)?;
+/// A file with all that it imports, those first, as a `FileDescriptorSet`.
+fn with_imports(pool: &DescriptorPool, name: &str) -> Result<Vec<u8>, String> {
+    let file = pool.get_file_by_name(name).ok_or_else(|| format!("{name} was not compiled"))?;
+    let mut set = Vec::new();
+    let mut written = Vec::new();
+    write_with_imports(&file, &mut set, &mut written);
+    Ok(set)
+}
+
+fn write_with_imports(file: &FileDescriptor, set: &mut Vec<u8>, written: &mut Vec<String>) {
+    if written.iter().any(|name| name == file.name()) {
+        return;
     }
-    Ok(compiler)
+    written.push(file.name().to_owned());
+    for import in file.dependencies() {
+        write_with_imports(&import, set, written);
+    }
+    prost_reflect::prost::encoding::bytes::encode(1, &file.encode_to_vec(), set);
 }
 
 fn zlib(bytes: &[u8]) -> Result<Vec<u8>, String> {

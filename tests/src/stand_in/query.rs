@@ -10,20 +10,23 @@ use super::python;
 use super::status::exception;
 
 /// A query, and what of it the store cannot do and has to be looked at in what it found.
-pub(crate) struct Asked {
-    pub(crate) query: Query,
-    pub(crate) also: Vec<PartOfNumber>,
+pub struct Asked {
+    /// What the store is asked.
+    pub query: Query,
+    /// What else must hold for each object that it finds.
+    pub also: Vec<PartOfNumber>,
 }
 
 /// A number whose digits have this part: a database that casts can ask that.
-pub(crate) struct PartOfNumber {
+pub struct PartOfNumber {
     field: usize,
     part: String,
     invert: bool,
 }
 
 impl PartOfNumber {
-    pub(crate) fn holds(&self, values: &[Value]) -> bool {
+    /// Whether it holds for an object with these values.
+    pub fn holds(&self, values: &[Value]) -> bool {
         let digits = values.get(self.field).map(Value::to_string).unwrap_or_default();
         digits.contains(&self.part) != self.invert
     }
@@ -34,7 +37,7 @@ impl PartOfNumber {
 /// # Errors
 ///
 /// The status of what a core does not understand.
-pub(crate) fn asked(schema: &Schema, model: &ModelInfo, message: &DynamicMessage) -> Result<Asked, Status> {
+pub fn asked(schema: &Schema, model: &ModelInfo, message: &DynamicMessage) -> Result<Asked, Status> {
     let number = |name: &str| match message.get_field_by_name(name).as_deref() {
         Some(Wire::EnumNumber(number)) => *number,
         _ => 0,

@@ -62,8 +62,9 @@ async fn a_core_goes_away_and_comes_back_with_its_objects() {
     pair.connect_anew();
     pair.client.bytes(NO_OP, &[], Bytes::new()).await.unwrap();
     assert_eq!(id(&pair.get("HelloWorldServiceInstance", object).await.unwrap()), object);
+    let before = pair.core.restarts();
     pair.core.go_away(Duration::from_millis(1)).await;
-    while !pair.core.is_up() {
+    while pair.core.restarts() == before {
         tokio::task::yield_now().await;
     }
     pair.connect_anew();
@@ -116,6 +117,22 @@ async fn workers_that_hang_starve_everybody() {
     assert_eq!(pair.core.most_in_flight(), 3);
     pair.core.kill().await;
     assert!(waiting.await.unwrap().is_err());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_takes_no_worker_along() {
+    let options = Options { workers: 1, ..Options::fast() };
+    let mut pair = Pair::of(StandIn::start(options).await.unwrap());
+    for _ in 0..2 {
+        pair.core.cut_after("NoOp");
+        pair.core.cut_before("GetVersion");
+        for method in [NO_OP, "/xos.utility/GetVersion"] {
+            pair.client.bytes(method, &[], Bytes::new()).await.unwrap_err();
+            pair.connect_anew();
+        }
+    }
+    pair.client.bytes(NO_OP, &[], Bytes::new()).await.unwrap();
+    assert_eq!((pair.core.count("NoOp"), pair.core.count("GetVersion")), (3, 2));
 }
 
 #[tokio::test]

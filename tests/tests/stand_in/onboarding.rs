@@ -1,5 +1,7 @@
 //! Models that come and go, and the core that goes away each time.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use prost_reflect::Value;
 use tonic::{Code, Status};
@@ -13,9 +15,15 @@ const UNLOAD: &str = "/xos.dynamicload/UnloadModels";
 const XPROTO: &str =
     "message HelloWorldService (Service) {}\nmessage HelloWorldServiceInstance (ServiceInstance) {}\n";
 
-/// A core that knows hello-world, but has not loaded it.
+/// A core that knows hello-world, but has not loaded it. It goes away when the test says so.
 async fn unloaded() -> Pair {
-    Pair::of(StandIn::start(Options::fast().knowing(hello_world())).await.unwrap())
+    Pair::of(StandIn::start(patient().knowing(hello_world())).await.unwrap())
+}
+
+/// A core that stays long after a load, so that what it says meanwhile can be looked at.
+pub(crate) fn patient() -> Options {
+    let long = Duration::from_secs(3600);
+    Options { shutdown_delay: long, reap_every: long, ..Options::default() }
 }
 
 async fn load(pair: &Pair, version: &str, xproto: &str, core_version: &str) -> Result<Option<i32>, Status> {
@@ -60,18 +68,15 @@ async fn state(pair: &Pair, service: &str) -> Option<String> {
     services.iter().find(|it| field(it, "name") == service).map(|it| field(it, "state"))
 }
 
-/// Waits until the core was away and is back.
-pub(crate) async fn restarted(pair: &Pair) {
-    for up in [false, true] {
-        while pair.core.is_up() != up {
-            tokio::task::yield_now().await;
-        }
-    }
+/// The core goes away, as it would by itself some time after a load, and comes back.
+pub(crate) async fn restarted(pair: &mut Pair) {
+    pair.core.restart().await.unwrap();
+    pair.connect_anew();
 }
 
 #[tokio::test]
 async fn a_load_is_a_success_long_before_the_models_are_served() {
-    let pair = unloaded().await;
+    let mut pair = unloaded().await;
     let list = |pair: &Pair| {
         let client = pair.client.clone();
         async move { client.call("/xos.xos/ListHelloWorldService", &[], Bytes::new()).await }
@@ -81,8 +86,8 @@ async fn a_load_is_a_success_long_before_the_models_are_served() {
     assert_eq!(load(&pair, "1.0.0", XPROTO, ">=4.0.0").await.unwrap(), Some(1), "nothing changed, it says");
     assert_eq!(told(&list(&pair).await.unwrap_err()), "Unimplemented Method not found!");
     assert_eq!(state(&pair, "hello-world").await.as_deref(), Some("load"));
-    let client = RawClient::to(&pair.core.uri());
-    restarted(&pair).await;
+    restarted(&mut pair).await;
+    let client = pair.client.clone();
     client.call("/xos.xos/ListHelloWorldService", &[], Bytes::new()).await.unwrap();
     assert_eq!(state(&pair, "hello-world").await.as_deref(), Some("present"));
     assert_eq!(load(&pair, "1.0.0", XPROTO, "").await.unwrap(), Some(1));
@@ -92,7 +97,7 @@ async fn a_load_is_a_success_long_before_the_models_are_served() {
         1
     );
     assert_eq!(load(&pair, "1.0.1", XPROTO, "").await.unwrap(), None, "another version restarts it");
-    restarted(&pair).await;
+    restarted(&mut pair).await;
 }
 
 #[tokio::test]
@@ -133,7 +138,7 @@ async fn an_error_of_syntax_is_never_answered_and_breaks_the_core() {
 
 #[tokio::test]
 async fn models_are_unloaded_when_their_objects_are_gone() {
-    let pair = Pair::new().await;
+    let mut pair = Pair::of(StandIn::start(patient().with_models(&hello_world())).await.unwrap());
     let object = pair.instance().await;
     let service = id(&pair.list("HelloWorldService").await.unwrap()[0]);
     for (model, id) in [("HelloWorldService", service), ("HelloWorldServiceInstance", object)] {
@@ -153,35 +158,43 @@ async fn models_are_unloaded_when_their_objects_are_gone() {
     pair.core.reap().await.unwrap();
     assert_eq!(unload(&pair, "hello-world", 0).await.unwrap(), None);
     assert_eq!(state(&pair, "hello-world").await.as_deref(), Some("unload"));
-    restarted(&pair).await;
+    restarted(&mut pair).await;
     let gone = pair.client.call("/xos.xos/ListHelloWorldService", &[], Bytes::new()).await.unwrap_err();
     assert_eq!(told(&gone), "Unimplemented Method not found!");
     assert_eq!(unload(&pair, "hello-world", 1).await.unwrap(), Some(1), "nothing changed");
     assert_eq!(load(&pair, "1.0.0", XPROTO, "").await.unwrap(), None, "it can be loaded again");
-    restarted(&pair).await;
+    restarted(&mut pair).await;
     assert_eq!(state(&pair, "hello-world").await.as_deref(), Some("present"));
 }
 
 #[tokio::test]
 async fn unloading_what_was_never_loaded_restarts_the_core_and_purging_asks_nobody() {
-    let pair = Pair::new().await;
+    let mut pair = Pair::of(StandIn::start(patient().with_models(&hello_world())).await.unwrap());
     pair.instance().await;
     assert_eq!(unload(&pair, "never-loaded", 0).await.unwrap(), None);
-    restarted(&pair).await;
+    restarted(&mut pair).await;
     assert_eq!(state(&pair, "never-loaded").await.as_deref(), Some("unload"));
     assert_eq!(unload(&pair, "hello-world", 2).await.unwrap(), None);
-    restarted(&pair).await;
+    restarted(&mut pair).await;
     let gone = pair.client.call("/xos.xos/ListHelloWorldService", &[], Bytes::new()).await.unwrap_err();
     assert_eq!(gone.code(), Code::Unimplemented);
 }
 
 #[tokio::test]
 async fn everybody_loses_the_connection_when_somebody_loads() {
-    let pair = unloaded().await;
+    let pair = Pair::of(StandIn::start(Options::fast().knowing(hello_world())).await.unwrap());
     pair.core.hang("GetVersion");
     let bystander = RawClient::to(&pair.core.uri());
     let hanging =
         tokio::spawn(async move { bystander.bytes("/xos.utility/GetVersion", &[], Bytes::new()).await });
+    while pair.core.count("GetVersion") == 0 {
+        tokio::task::yield_now().await;
+    }
     assert_eq!(load(&pair, "1.0.0", XPROTO, "").await.unwrap(), None);
     assert!(hanging.await.unwrap().is_err());
+    while pair.core.restarts() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let back = RawClient::to(&pair.core.uri());
+    back.call("/xos.xos/ListHelloWorldService", &[], Bytes::new()).await.unwrap();
 }

@@ -16,7 +16,7 @@ use xos_sync_tests::{skipped, workspace};
 
 use super::client::{Pair, told};
 use super::models::hello_world;
-use super::onboarding::restarted;
+use super::onboarding::{patient, restarted};
 
 #[derive(Deserialize)]
 struct Recorded {
@@ -55,12 +55,12 @@ const COUNTED_AGAIN: &str =
 
 /// The ids of this run for those of the recording, by the first model of the chain that has objects.
 #[derive(Default)]
-struct Translation {
-    ids: HashMap<(String, i32), i32>,
+pub(crate) struct Translation {
+    pub(crate) ids: HashMap<(String, i32), i32>,
     sessions: HashMap<String, String>,
 }
 
-fn root(model: &str) -> &str {
+pub(crate) fn root(model: &str) -> &str {
     match model {
         "HelloWorldService" => "Service",
         "HelloWorldServiceInstance" | "ComputeServiceInstance" => "ServiceInstance",
@@ -69,12 +69,12 @@ fn root(model: &str) -> &str {
 }
 
 impl Translation {
-    fn id(&self, model: &str, id: i32) -> i32 {
+    pub(crate) fn id(&self, model: &str, id: i32) -> i32 {
         self.ids.get(&(root(model).to_owned(), id)).copied().unwrap_or(id)
     }
 
     /// A message with all ids translated.
-    fn translate(&self, model: &str, message: &mut DynamicMessage) {
+    pub(crate) fn translate(&self, model: &str, message: &mut DynamicMessage) {
         let descriptor = message.descriptor();
         for field in descriptor.fields() {
             if !message.has_field(&field) {
@@ -159,14 +159,14 @@ fn comparable(message: &DynamicMessage) -> String {
 }
 
 /// Which model a method is about, and whether it is a filter.
-fn model_of(method: &str) -> Option<(&str, &str)> {
+pub(crate) fn model_of(method: &str) -> Option<(&str, &str)> {
     let name = method.strip_prefix("/xos.xos/")?;
     ["List", "Filter", "Get", "Create", "Update", "Delete"]
         .iter()
         .find_map(|operation| Some((*operation, name.strip_prefix(operation)?)))
 }
 
-fn decode(pair: &Pair, method: &str, bytes: &[u8]) -> Option<DynamicMessage> {
+pub(crate) fn decode(pair: &Pair, method: &str, bytes: &[u8]) -> Option<DynamicMessage> {
     DynamicMessage::decode(pair.core.descriptors().answer_of(method)?, bytes).ok()
 }
 
@@ -180,7 +180,6 @@ async fn prepare(pair: &mut Pair, name: &str) -> bool {
         if pair.is_due_to_restart {
             pair.is_due_to_restart = false;
             restarted(pair).await;
-            pair.connect_anew();
         }
         return false;
     }
@@ -258,20 +257,18 @@ fn request(pair: &Pair, known: &Translation, recorded: &Recorded, bytes: Vec<u8>
     if recorded.name == "err.too_big_request_5MB" {
         return Bytes::from(vec![0; 5_242_886]);
     }
-    let Some((operation, model)) = model_of(&recorded.method) else { return bytes.into() };
-    let descriptors = pair.core.descriptors();
-    let name = match operation {
-        "Filter" => "xos.Query".to_owned(),
-        "Get" | "Delete" => "xos.ID".to_owned(),
-        "Create" | "Update" => format!("xos.{model}"),
-        _ => return bytes.into(),
-    };
-    let Ok(descriptor) = descriptors.message(&name) else { return bytes.into() };
+    translated(pair, known, &recorded.method, bytes)
+}
+
+/// A request with the ids of this run.
+pub(crate) fn translated(pair: &Pair, known: &Translation, method: &str, bytes: Vec<u8>) -> Bytes {
+    let Some((operation, model)) = model_of(method) else { return bytes.into() };
+    let Some(descriptor) = pair.core.descriptors().request_of(method) else { return bytes.into() };
     let Ok(mut message) = DynamicMessage::decode(descriptor, bytes.as_slice()) else { return bytes.into() };
-    if operation == "Filter" {
-        known.translate_query(model, &mut message);
-    } else {
-        known.translate(model, &mut message);
+    match operation {
+        "Filter" => known.translate_query(model, &mut message),
+        "List" => return bytes.into(),
+        _ => known.translate(model, &mut message),
     }
     message.encode_to_vec().into()
 }
@@ -295,7 +292,7 @@ fn learn(pair: &Pair, known: &mut Translation, recorded: &Recorded, theirs: &[u8
     }
 }
 
-fn answers_differ(
+pub(crate) fn answers_differ(
     pair: &Pair,
     known: &Translation,
     method: &str,
@@ -349,17 +346,14 @@ fn statuses_differ(
 
 #[tokio::test]
 async fn it_answers_as_the_real_core_did() {
-    let mut options = Options::default().knowing(hello_world());
-    options.loaded = vec![as_recorded()];
-    options.shutdown_delay = std::time::Duration::from_secs(3600);
-    options.reap_every = std::time::Duration::from_secs(3600);
+    let options = Options { loaded: vec![as_recorded()], ..patient().knowing(hello_world()) };
     let mut pair = Pair::of(StandIn::start(options).await.unwrap());
     replay(&mut pair, "calls.jsonl").await;
 }
 
 #[tokio::test]
 async fn it_loads_and_unloads_as_the_real_core_did() {
-    let options = Options { loaded: vec![as_recorded()], ..Options::fast().knowing(hello_world()) };
+    let options = Options { loaded: vec![as_recorded()], ..patient().knowing(hello_world()) };
     let mut pair = Pair::of(StandIn::start(options).await.unwrap());
     replay(&mut pair, "load-calls.jsonl").await;
 }
