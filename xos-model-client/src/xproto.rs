@@ -8,6 +8,7 @@ mod formula;
 mod models;
 mod parser;
 mod print;
+mod rust;
 mod token;
 mod value;
 mod write;
@@ -18,6 +19,7 @@ pub use document::{
 };
 pub use fault::{Finding, Findings, Rule, Severity, SyntaxError, SyntaxErrors};
 pub use formula::{Formula, Term};
+pub use rust::{RustOptions, to_rust};
 pub use value::{Number, Quoted, Value};
 pub use write::{Describe, WriteOptions, write};
 

@@ -306,6 +306,9 @@ fn check(model: &ModelDef, faults: &mut Vec<Finding>) {
         {
             add(Some(field), problem);
         }
+        if field.default == Some(DefaultValue::First) && target != Some("Site") {
+            add(Some(field), "a core finds the first Site only; give the link another default, or none".to_owned());
+        }
         if let Some(text) = default.filter(|text| text.ends_with("()")) {
             add(Some(field), format!("the default `{text}` ends with `()`, so the core would call a function"));
         }
