@@ -1,7 +1,7 @@
 //! Whether a core would take what a document says, and whether the generator's lint would.
 
-mod lint;
 mod links;
+mod lint;
 mod names;
 
 use std::collections::{HashMap, HashSet};
@@ -130,7 +130,12 @@ impl<'a> Checker<'a> {
         for (at, file) in self.document.files.iter().enumerate() {
             if let Some((line, column, found)) = not_ascii(&file.text) {
                 let place = Place { file: at as u32, line, column };
-                self.refuse(&file.name, None, place, format!("xproto is ASCII only, found `{found}`; rewrite it"));
+                self.refuse(
+                    &file.name,
+                    None,
+                    place,
+                    format!("xproto is ASCII only, found `{found}`; rewrite it"),
+                );
             }
         }
         for item in self.document.items() {
@@ -141,11 +146,9 @@ impl<'a> Checker<'a> {
                     let help = "the core's generator loses its fields; write them into the message";
                     self.refuse(&format!("extend {}", extend.name), None, extend.place, help);
                 }
-                Item::Map(lambda) | Item::Reduce(lambda) => {
-                    if !lambda.body.starts_with("lambda") {
-                        let help = "must start with `<lambda`, without a space between, as it is read as Python";
-                        self.refuse(&lambda.name, None, lambda.place, help);
-                    }
+                Item::Map(lambda) | Item::Reduce(lambda) if !lambda.body.starts_with("lambda") => {
+                    let help = "must start with `<lambda`, without a space between, as it is read as Python";
+                    self.refuse(&lambda.name, None, lambda.place, help);
                 }
                 _ => {}
             }
@@ -189,8 +192,17 @@ impl<'a> Checker<'a> {
             self.doubt(&message.name, None, place, help);
             return;
         }
-        let like = if self.found.len() < MOST_HINTS { closest(policy, self.policies.iter().copied().chain(CORE_POLICIES.iter().copied())) } else { None };
-        self.refuse(&message.name, None, place, format!("the policy `{policy}` is not declared{}", hint(like)));
+        let like = if self.found.len() < MOST_HINTS {
+            closest(policy, self.policies.iter().copied().chain(CORE_POLICIES.iter().copied()))
+        } else {
+            None
+        };
+        self.refuse(
+            &message.name,
+            None,
+            place,
+            format!("the policy `{policy}` is not declared{}", hint(like)),
+        );
     }
 
     /// Each message by itself.
@@ -214,11 +226,13 @@ impl<'a> Checker<'a> {
         let message = at.1;
         let Some(known) = self.known.get(message.name.as_str()) else { return };
         let label = self.scope.option(at, "app_label").or_else(|| self.scope.option(at, "name"));
-        let same = label.and_then(|label| label.value.as_text()).is_some_and(|label| label == known.app_label);
+        let same =
+            label.and_then(|label| label.value.as_text()).is_some_and(|label| label == known.app_label);
         if same {
             self.known.remove(message.name.as_str());
         } else {
-            let help = format!("the service `{}` has a model of this name; give this one another", known.app_label);
+            let help =
+                format!("the service `{}` has a model of this name; give this one another", known.app_label);
             self.refuse(&message.name, None, message.place, help);
         }
     }
@@ -281,7 +295,8 @@ impl<'a> Checker<'a> {
                 self.refuse(&message.name, None, message.place, help);
             }
         }
-        let is_root = message.bases.iter().any(|base| MIXINS.contains(&base.as_str())) || message.name == "XOSBase";
+        let is_root =
+            message.bases.iter().any(|base| MIXINS.contains(&base.as_str())) || message.name == "XOSBase";
         if models == 0 && message.bases.is_empty() && !is_root {
             let help = "has no base; write `(XOSBase)`, `(Service)` or `(ServiceInstance)` behind its name";
             self.refuse(&message.name, None, message.place, help);
@@ -292,7 +307,8 @@ impl<'a> Checker<'a> {
                 self.refuse(&message.name, None, message.place, "inherits from itself");
             }
             Chain::Long => {
-                let help = format!("has more than {LONGEST_CHAIN} bases above each other; the numbers do not reach");
+                let help =
+                    format!("has more than {LONGEST_CHAIN} bases above each other; the numbers do not reach");
                 self.refuse(&message.name, None, message.place, help);
             }
         }
@@ -330,7 +346,9 @@ impl<'a> Checker<'a> {
     /// Whether a model has a field of its own with that name.
     fn has(&self, level: Level<'a>, name: &str) -> bool {
         match level {
-            Level::Own(message) => self.own.get(message.name.as_str()).is_some_and(|own| own.names.contains(name)),
+            Level::Own(message) => {
+                self.own.get(message.name.as_str()).is_some_and(|own| own.names.contains(name))
+            }
             Level::Known(model) => model.fields.iter().any(|field| field.name == name),
         }
     }

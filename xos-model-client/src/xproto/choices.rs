@@ -35,7 +35,11 @@ pub(super) fn read(raw: &str) -> Result<Vec<ChoiceDef>, String> {
             break;
         }
     }
-    if reader.rest.is_empty() { Ok(choices) } else { Err(format!("expected the end, found `{}`", reader.shown())) }
+    if reader.rest.is_empty() {
+        Ok(choices)
+    } else {
+        Err(format!("expected the end, found `{}`", reader.shown()))
+    }
 }
 
 struct Reader<'a> {
@@ -62,7 +66,9 @@ impl Reader<'_> {
             return Ok(());
         }
         let found = if self.rest.is_empty() { "the end".to_owned() } else { format!("`{}`", self.shown()) };
-        Err(format!("expected {what}, found {found}; choices are written `(('value', 'label'), ('value', 'label'))`"))
+        Err(format!(
+            "expected {what}, found {found}; choices are written `(('value', 'label'), ('value', 'label'))`"
+        ))
     }
 
     /// A text, or `None`.
@@ -147,7 +153,9 @@ mod tests {
 
     #[test]
     fn choices_are_read_as_python_reads_them() {
-        let check = |raw: &str, expected: &[(Option<&str>, &str)]| assert_eq!(read(raw), Ok(choices(expected)), "{raw}");
+        let check = |raw: &str, expected: &[(Option<&str>, &str)]| {
+            assert_eq!(read(raw), Ok(choices(expected)), "{raw}");
+        };
         check("(('xos', 'XOS'), )", &[(Some("xos"), "XOS")]);
         check("((None, 'Default'), ('host', 'Host'))", &[(None, "Default"), (Some("host"), "Host")]);
         check(r#" ( ( (u'a\'b') , \"B \\ c\" , ) , ) "#.trim_end(), &[(Some("a'b"), "B \\ c")]);

@@ -126,7 +126,11 @@ fn model<'a>(
         if known.contains(base) {
             bases.push(base);
         } else if !MIXINS.contains(&base) {
-            faults.add(message, None, format!("its base `{base}` is no model of the core, and none of this text"));
+            faults.add(
+                message,
+                None,
+                format!("its base `{base}` is no model of the core, and none of this text"),
+            );
         }
     }
     if bases.len() > 1 {
@@ -134,7 +138,11 @@ fn model<'a>(
     }
     let base = bases.first().map(|base| Cow::Owned((*base).to_owned()));
     let app_label = text(option("app_label").or_else(|| option("name"))).unwrap_or_else(|| {
-        faults.add(message, None, "has no app_label; write `option app_label = \"service-name\";` at the top");
+        faults.add(
+            message,
+            None,
+            "has no app_label; write `option app_label = \"service-name\";` at the top",
+        );
         Cow::Borrowed("")
     });
     let description = text(option("description"));

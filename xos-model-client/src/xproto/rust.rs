@@ -79,10 +79,15 @@ pub fn to_rust(document: &Document, options: &RustOptions) -> Result<String, Fin
     let own: Vec<(&ModelDef, &Message)> = models
         .iter()
         .zip(document.messages())
-        .filter(|(model, _)| core.get(model.name.as_ref()).is_none_or(|core| core.app_label != model.app_label))
+        .filter(|(model, _)| {
+            core.get(model.name.as_ref()).is_none_or(|core| core.app_label != model.app_label)
+        })
         .collect();
-    let known: HashMap<&str, &ModelDef> =
-        core.iter().map(|(name, model)| (*name, *model)).chain(own.iter().map(|(model, _)| (model.name.as_ref(), *model))).collect();
+    let known: HashMap<&str, &ModelDef> = core
+        .iter()
+        .map(|(name, model)| (*name, *model))
+        .chain(own.iter().map(|(model, _)| (model.name.as_ref(), *model)))
+        .collect();
     let bases = own.iter().filter_map(|(model, _)| model.base.as_deref()).collect();
     let mut writer = Writer {
         names: Names::new(own.iter().map(|(model, _)| *model)),
@@ -232,8 +237,16 @@ fn base_ident(base_type: &str, taken: &HashSet<&str>, inherited: &HashSet<String
 /// The options of a message that the derive has no word for, as comments.
 fn not_said(out: &mut String, message: &Message) {
     const SAID: &[&str] = &[
-        "abstract", "app_label", "custom_python", "description", "legacy", "name", "owner_class_name", "plural",
-        "validators", "verbose_name",
+        "abstract",
+        "app_label",
+        "custom_python",
+        "description",
+        "legacy",
+        "name",
+        "owner_class_name",
+        "plural",
+        "validators",
+        "verbose_name",
     ];
     for part in &message.parts {
         if let Part::Option(option) = part

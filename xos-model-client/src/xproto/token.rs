@@ -4,10 +4,44 @@ use super::document::Place;
 
 /// Words that mean something by themselves, so that they cannot be names.
 pub(super) const KEYWORDS: &[&str] = &[
-    "_service", "bool", "bytes", "double", "enum", "extend", "extensions", "false", "fixed32", "fixed64", "float",
-    "import", "int32", "int64", "manytomany", "manytoone", "map", "max", "message", "onetoone", "option", "optional",
-    "package", "policy", "reduce", "repeated", "required", "returns", "rpc", "sfixed32", "sfixed64", "sint32",
-    "sint64", "string", "to", "true", "uint32", "uint64",
+    "_service",
+    "bool",
+    "bytes",
+    "double",
+    "enum",
+    "extend",
+    "extensions",
+    "false",
+    "fixed32",
+    "fixed64",
+    "float",
+    "import",
+    "int32",
+    "int64",
+    "manytomany",
+    "manytoone",
+    "map",
+    "max",
+    "message",
+    "onetoone",
+    "option",
+    "optional",
+    "package",
+    "policy",
+    "reduce",
+    "repeated",
+    "required",
+    "returns",
+    "rpc",
+    "sfixed32",
+    "sfixed64",
+    "sint32",
+    "sint64",
+    "string",
+    "to",
+    "true",
+    "uint32",
+    "uint64",
 ];
 
 /// Words of formulas that cannot be names in them.
@@ -147,8 +181,8 @@ impl<'a> Lexer<'a> {
                     self.comment = Some((start, self.at + length, self.place.line + 1));
                 }
                 self.advance(length);
-            } else if rest.starts_with("/*") {
-                match self.find_end(1, &rest[2..], "*/") {
+            } else if let Some(inside) = rest.strip_prefix("/*") {
+                match self.find_end(1, inside, "*/") {
                     Some(end) => self.advance(2 + end + 2),
                     None => return Some(rest.len()),
                 }
@@ -193,7 +227,8 @@ impl<'a> Lexer<'a> {
 
     fn word(&self, rest: &str) -> (Kind, usize) {
         let formula = self.mode == Mode::Formula;
-        let more = |byte: u8| byte.is_ascii_alphanumeric() || b"_+$".contains(&byte) || (formula && byte == b'.');
+        let more =
+            |byte: u8| byte.is_ascii_alphanumeric() || b"_+$".contains(&byte) || (formula && byte == b'.');
         let mut length = rest.bytes().position(|byte| !more(byte)).unwrap_or(rest.len());
         if formula && rest[length..].starts_with("()") {
             length += 2;

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::choices;
-use super::document::{Document, Field, File, Item, Link, LinkKind, Message, Modifier, Part, Place, Policy, Setting};
+use super::document::{
+    Document, Field, File, Item, Link, LinkKind, Message, Modifier, Part, Place, Policy, Setting,
+};
 use super::fault::{Finding, Findings, Rule, Severity};
 use super::token::KEYWORDS;
 use super::value::{Number, Quoted, Value};
@@ -79,7 +81,9 @@ pub fn write<'a>(
 ) -> Result<String, Findings> {
     let models: Vec<&ModelDef> = models.into_iter().collect();
     let mut faults = Vec::new();
-    models.iter().for_each(|model| check(model, &mut faults));
+    for model in &models {
+        check(model, &mut faults);
+    }
     if !faults.is_empty() {
         return Err(Findings(faults));
     }
@@ -190,7 +194,8 @@ fn write_link(field: &FieldDef, link: &LinkDef) -> Link {
 /// What stands in the brackets of a field.
 fn settings(field: &FieldDef) -> Vec<Setting> {
     let mut settings = Vec::new();
-    let mut set = |name: &str, value: Option<Value>| settings.extend(value.map(|value| Setting::new(name, value)));
+    let mut set =
+        |name: &str, value: Option<Value>| settings.extend(value.map(|value| Setting::new(name, value)));
     let flag = |flag: bool| flag.then(|| Value::bool(true));
     set("help_text", (!field.help.is_empty()).then(|| Value::text(&field.help)));
     set("default", field.default.as_ref().map(|value| default(field, value)));
@@ -267,14 +272,18 @@ fn check(model: &ModelDef, faults: &mut Vec<Finding>) {
             add(None, problem);
         }
     }
-    let texts = [Some(&model.help), Some(&model.app_label), model.plural.as_ref(), model.verbose_name.as_ref()];
+    let texts =
+        [Some(&model.help), Some(&model.app_label), model.plural.as_ref(), model.verbose_name.as_ref()];
     for problem in texts.into_iter().flatten().filter_map(|text| not_ascii(text)) {
         add(None, problem);
     }
     for check in model.validators.iter() {
         for (text, signs) in [(&check.policy, ",:"), (&check.message, ",:")] {
             if let Some(found) = text.chars().find(|char| signs.contains(*char)) {
-                add(None, format!("the validator `{text}` cannot have a `{found}`, which separates validators"));
+                add(
+                    None,
+                    format!("the validator `{text}` cannot have a `{found}`, which separates validators"),
+                );
             }
             if let Some(problem) = not_ascii(text) {
                 add(None, problem);
@@ -307,10 +316,16 @@ fn check(model: &ModelDef, faults: &mut Vec<Finding>) {
             add(Some(field), problem);
         }
         if field.default == Some(DefaultValue::First) && target != Some("Site") {
-            add(Some(field), "a core finds the first Site only; give the link another default, or none".to_owned());
+            add(
+                Some(field),
+                "a core finds the first Site only; give the link another default, or none".to_owned(),
+            );
         }
         if let Some(text) = default.filter(|text| text.ends_with("()")) {
-            add(Some(field), format!("the default `{text}` ends with `()`, so the core would call a function"));
+            add(
+                Some(field),
+                format!("the default `{text}` ends with `()`, so the core would call a function"),
+            );
         }
     }
 }
@@ -339,8 +354,12 @@ fn verify(text: &str, models: &[&ModelDef]) -> Result<(), Findings> {
         Findings(vec![finding])
     };
     let document = super::parse("written.xproto", text).map_err(|errors| first(errors.to_string()))?;
-    let known: HashSet<&str> =
-        models.iter().flat_map(|model| [Some(&model.name), model.base.as_ref()]).flatten().map(AsRef::as_ref).collect();
+    let known: HashSet<&str> = models
+        .iter()
+        .flat_map(|model| [Some(&model.name), model.base.as_ref()])
+        .flatten()
+        .map(AsRef::as_ref)
+        .collect();
     let read = document.models_knowing(&known)?;
     let mut faults = Vec::new();
     for (model, read) in models.iter().zip(&read) {
@@ -349,8 +368,11 @@ fn verify(text: &str, models: &[&ModelDef]) -> Result<(), Findings> {
             continue;
         }
         let different = meant.fields.iter().zip(read.fields.iter()).find(|(meant, read)| meant != read);
-        let mut finding =
-            fault(model, different.map(|(field, _)| field), "its definition cannot be said in xproto".to_owned());
+        let mut finding = fault(
+            model,
+            different.map(|(field, _)| field),
+            "its definition cannot be said in xproto".to_owned(),
+        );
         if let Some((meant, read)) = different {
             finding.message = format!("its definition {meant:?} would come back as {read:?}");
         }

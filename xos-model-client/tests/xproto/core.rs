@@ -46,9 +46,14 @@ fn the_text_of_a_core_passes_the_checks_as_the_lint_says() {
     let Some(text) = recordings::core_xproto() else { return };
     let document = xproto::parse("core.xproto", &text).unwrap();
     // Two texts of the tutorial have no length: all that `xosgenx --lint` has to say.
-    let found: Vec<_> = document.check().iter().map(|finding| format!("{finding} {:?}", finding.rule)).collect();
+    let found: Vec<_> =
+        document.check().iter().map(|finding| format!("{finding} {:?}", finding.rule)).collect();
     assert_eq!(found.len(), 2, "{found:#?}");
-    assert!(found[0].contains("HelloWorldService.hello_from: String field should have a max_length or text=True Lint"));
+    assert!(
+        found[0].contains(
+            "HelloWorldService.hello_from: String field should have a max_length or text=True Lint"
+        )
+    );
     assert!(found[1].contains("HelloWorldServiceInstance.hello_to: String field"));
     // The core has them twice, when the same text is checked against what it serves.
     let models = document.models().unwrap();

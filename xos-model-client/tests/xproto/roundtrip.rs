@@ -5,16 +5,56 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use xos_model_client::xproto::{
-    self, Document, Enum, Extend, Field, File, Formula, Item, Lambda, Link, LinkKind, Message, Modifier, Number,
-    Part, Place, Policy, Quoted, Service, Setting, Term, Value, WriteOptions,
+    self, Document, Enum, Extend, Field, File, Formula, Item, Lambda, Link, LinkKind, Message, Modifier,
+    Number, Part, Place, Policy, Quoted, Service, Setting, Term, Value, WriteOptions,
 };
 use xos_model_client::{ChoiceDef, DefaultValue, FieldDef, Kind, LinkDef, ModelDef, Presence, ValidatorDef};
 
 const KEYWORDS: &[&str] = &[
-    "bool", "bytes", "double", "enum", "extend", "false", "float", "import", "int32", "int64", "map", "max", "message",
-    "option", "package", "policy", "reduce", "repeated", "required", "returns", "rpc", "string", "to", "true", "uint32",
-    "uint64", "optional", "_service", "extensions", "fixed32", "fixed64", "sint32", "sint64", "sfixed32", "sfixed64",
-    "manytoone", "manytomany", "onetoone", "in", "not", "True", "False", "exists", "forall",
+    "bool",
+    "bytes",
+    "double",
+    "enum",
+    "extend",
+    "false",
+    "float",
+    "import",
+    "int32",
+    "int64",
+    "map",
+    "max",
+    "message",
+    "option",
+    "package",
+    "policy",
+    "reduce",
+    "repeated",
+    "required",
+    "returns",
+    "rpc",
+    "string",
+    "to",
+    "true",
+    "uint32",
+    "uint64",
+    "optional",
+    "_service",
+    "extensions",
+    "fixed32",
+    "fixed64",
+    "sint32",
+    "sint64",
+    "sfixed32",
+    "sfixed64",
+    "manytoone",
+    "manytomany",
+    "onetoone",
+    "in",
+    "not",
+    "True",
+    "False",
+    "exists",
+    "forall",
 ];
 
 fn name() -> impl Strategy<Value = String> {
@@ -58,8 +98,11 @@ fn term() -> impl Strategy<Value = Term> {
         Just(Term::False),
         number().prop_map(Term::Number),
         inner_text().prop_map(|text| Term::Text(Quoted::new(&text))),
-        (dotted(), any::<bool>())
-            .prop_map(|(path, call)| Term::Path(if call { format!("{path}()") } else { path })),
+        (dotted(), any::<bool>()).prop_map(|(path, call)| Term::Path(if call {
+            format!("{path}()")
+        } else {
+            path
+        })),
         "[a-z ='().]{1,12}"
             .prop_map(|python| python.trim().to_owned())
             .prop_filter("empty", |python| !python.is_empty())
@@ -94,7 +137,10 @@ fn modifier() -> impl Strategy<Value = Modifier> {
 }
 
 fn field() -> impl Strategy<Value = Field> {
-    let kind = prop_oneof![prop::sample::select(vec!["string", "int32", "bool", "double"]).prop_map(str::to_owned), dotted()];
+    let kind = prop_oneof![
+        prop::sample::select(vec!["string", "int32", "bool", "double"]).prop_map(str::to_owned),
+        dotted()
+    ];
     let name = prop_oneof![name(), Just("message".to_owned()), Just("max".to_owned()), Just("+".to_owned())];
     (modifier(), kind, name, proptest::option::of(self::name()), number(), settings()).prop_map(
         |(modifier, kind, name, policy, number, options)| Field {
@@ -117,19 +163,21 @@ fn link() -> impl Strategy<Value = Link> {
         (modifier(), kind, name(), optional_name, dotted()),
         (proptest::option::of(dotted()), reverse, number(), proptest::option::of(number()), settings()),
     )
-        .prop_map(|((modifier, kind, name, policy, target), (through, reverse, number, back, options))| Link {
-            modifier,
-            kind,
-            name,
-            policy,
-            target,
-            through,
-            reverse,
-            number,
-            reverse_number: back,
-            options,
-            place: Place::default(),
-        })
+        .prop_map(
+            |((modifier, kind, name, policy, target), (through, reverse, number, back, options))| Link {
+                modifier,
+                kind,
+                name,
+                policy,
+                target,
+                through,
+                reverse,
+                number,
+                reverse_number: back,
+                options,
+                place: Place::default(),
+            },
+        )
 }
 
 fn enumeration() -> impl Strategy<Value = Enum> {
@@ -149,28 +197,35 @@ fn part() -> impl Strategy<Value = Part> {
         let parts = proptest::collection::vec(inner, 0..3);
         prop_oneof![
             message(parts.clone()).prop_map(Part::Message),
-            (name(), parts).prop_map(|(name, parts)| Part::Extend(Extend { name, parts, place: Place::default() })),
+            (name(), parts).prop_map(|(name, parts)| Part::Extend(Extend {
+                name,
+                parts,
+                place: Place::default()
+            })),
         ]
     })
 }
 
 fn message(parts: impl Strategy<Value = Vec<Part>>) -> impl Strategy<Value = Message> {
     let comment = proptest::collection::vec("[!-~]{1,30}", 0..8).prop_map(|words| words.join(" "));
-    (name(), proptest::option::of(name()), proptest::collection::vec(dotted(), 0..3), parts, comment).prop_map(
-        |(name, policy, bases, parts, comment)| Message {
+    (name(), proptest::option::of(name()), proptest::collection::vec(dotted(), 0..3), parts, comment)
+        .prop_map(|(name, policy, bases, parts, comment)| Message {
             name,
             policy,
             bases,
             parts,
             comment,
             place: Place::default(),
-        },
-    )
+        })
 }
 
 fn item() -> impl Strategy<Value = Item> {
     let lambda = || {
-        (name(), "[a-z :.()0-9\n-]{0,10}[a-z)]").prop_map(|(name, body)| Lambda { name, body, place: Place::default() })
+        (name(), "[a-z :.()0-9\n-]{0,10}[a-z)]").prop_map(|(name, body)| Lambda {
+            name,
+            body,
+            place: Place::default(),
+        })
     };
     let methods = proptest::collection::vec([name(), name(), name()], 0..3);
     let parts = || proptest::collection::vec(part(), 0..4);
@@ -178,11 +233,19 @@ fn item() -> impl Strategy<Value = Item> {
         setting().prop_map(Item::Option),
         message(parts()).prop_map(Item::Message),
         enumeration().prop_map(Item::Enum),
-        (name(), formula()).prop_map(|(name, formula)| Item::Policy(Policy { name, formula, place: Place::default() })),
+        (name(), formula()).prop_map(|(name, formula)| Item::Policy(Policy {
+            name,
+            formula,
+            place: Place::default()
+        })),
         lambda().prop_map(Item::Map),
         lambda().prop_map(Item::Reduce),
         (name(), methods).prop_map(|(name, methods)| Item::Service(Service { name, methods })),
-        (name(), parts()).prop_map(|(name, parts)| Item::Extend(Extend { name, parts, place: Place::default() })),
+        (name(), parts()).prop_map(|(name, parts)| Item::Extend(Extend {
+            name,
+            parts,
+            place: Place::default()
+        })),
         any::<String>().prop_map(|path| Item::Import(Quoted::new(&path))),
         dotted().prop_map(Item::Package),
     ]
@@ -227,7 +290,8 @@ fn field_def() -> impl Strategy<Value = FieldDef> {
         Kind::Links,
     ]);
     kind.prop_flat_map(|kind| {
-        let choice = (proptest::option::of(text()), text()).prop_map(|(value, label)| ChoiceDef { value, label });
+        let choice =
+            (proptest::option::of(text()), text()).prop_map(|(value, label)| ChoiceDef { value, label });
         let choices = if kind.is_text() { 0..4_usize } else { 0..1 };
         let back = proptest::option::of((plain_name("back_"), proptest::option::of(1000..1900_u16)));
         let is_link = matches!(kind, Kind::Link | Kind::Links);
@@ -236,36 +300,46 @@ fn field_def() -> impl Strategy<Value = FieldDef> {
             is_link.then_some(LinkDef { target, reverse, reverse_number: number.flatten() })
         });
         (
-            (plain_name("f_"), any::<bool>(), proptest::option::of(any::<u32>()), default(kind), link, text()),
+            (
+                plain_name("f_"),
+                any::<bool>(),
+                proptest::option::of(any::<u32>()),
+                default(kind),
+                link,
+                text(),
+            ),
             proptest::collection::vec(choice, choices),
             proptest::collection::vec(plain_name("u_"), 0..3),
             proptest::option::of(plain_name("k_")),
             any::<[bool; 8]>(),
         )
-            .prop_map(move |((name, required, max_length, default, link, help), choices, with, one_of, flags)| {
-                let [text, unique, db_index, feedback, bookkeeping, gui_hidden, auto_now_add, tosca_key] = flags;
-                FieldDef {
-                    name,
-                    number: 1,
-                    kind,
-                    presence: if required { Presence::Required } else { Presence::Optional },
-                    max_length,
-                    text,
-                    default,
-                    choices: choices.into(),
-                    unique,
-                    unique_with: with.into(),
-                    db_index,
-                    feedback,
-                    bookkeeping,
-                    gui_hidden,
-                    auto_now_add,
-                    tosca_key,
-                    tosca_key_one_of: one_of,
-                    link,
-                    help,
-                }
-            })
+            .prop_map(
+                move |((name, required, max_length, default, link, help), choices, with, one_of, flags)| {
+                    let [text, unique, db_index, feedback, bookkeeping, gui_hidden, auto_now_add, tosca_key] =
+                        flags;
+                    FieldDef {
+                        name,
+                        number: 1,
+                        kind,
+                        presence: if required { Presence::Required } else { Presence::Optional },
+                        max_length,
+                        text,
+                        default,
+                        choices: choices.into(),
+                        unique,
+                        unique_with: with.into(),
+                        db_index,
+                        feedback,
+                        bookkeeping,
+                        gui_hidden,
+                        auto_now_add,
+                        tosca_key,
+                        tosca_key_one_of: one_of,
+                        link,
+                        help,
+                    }
+                },
+            )
     })
 }
 
@@ -281,24 +355,33 @@ fn model_def() -> impl Strategy<Value = ModelDef> {
         fields,
         prop_oneof![text(), Just("One sentence, in words.".into())],
     )
-        .prop_map(|((name, app_label, base, owner_class), (plural, verbose_name, policy), checks, flags, fields, help)| {
-            ModelDef {
-                name,
-                app_label,
-                version: "1.2.3".into(),
-                base: Some(base),
-                owner_class,
-                is_abstract: flags[0],
-                plural,
-                verbose_name,
-                policy,
-                validators: checks.into(),
-                custom_python: flags[1],
-                fields: fields.into(),
+        .prop_map(
+            |(
+                (name, app_label, base, owner_class),
+                (plural, verbose_name, policy),
+                checks,
+                flags,
+                fields,
                 help,
-                needs: &[],
-            }
-        })
+            )| {
+                ModelDef {
+                    name,
+                    app_label,
+                    version: "1.2.3".into(),
+                    base: Some(base),
+                    owner_class,
+                    is_abstract: flags[0],
+                    plural,
+                    verbose_name,
+                    policy,
+                    validators: checks.into(),
+                    custom_python: flags[1],
+                    fields: fields.into(),
+                    help,
+                    needs: &[],
+                }
+            },
+        )
 }
 
 /// Fields with the numbers that they are filed under, and with names of their own.

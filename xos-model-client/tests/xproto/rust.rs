@@ -5,13 +5,16 @@ use xos_model_client::{Model, ModelDef};
 
 use crate::{read, same_as_file};
 
-/// Compiled as it was made.
+// Compiled as they were made.
+#[allow(unreachable_pub, reason = "what is made is public, as in a crate of its own")]
 mod hello_world {
     include!("made-hello-world.rs");
 }
+#[allow(unreachable_pub, reason = "what is made is public, as in a crate of its own")]
 mod kubernetes {
     include!("made-kubernetes.rs");
 }
+#[allow(unreachable_pub, reason = "what is made is public, as in a crate of its own")]
 mod everything {
     include!("made-everything.rs");
 }

@@ -132,7 +132,10 @@ fn what_xproto_cannot_say_is_refused_with_the_reason() {
         "the core would call a function",
     );
     check(&|def| def.fields.to_mut()[0].default = Some(DefaultValue::Float(f32::NAN)), "cannot be written");
-    check(&|def| def.fields.to_mut()[0].default = Some(DefaultValue::Int(5)), "a text in double quotes, found 5");
+    check(
+        &|def| def.fields.to_mut()[0].default = Some(DefaultValue::Int(5)),
+        "a text in double quotes, found 5",
+    );
     check(&|def| def.fields.to_mut()[0].number = 100, "field numbers are from 1 to 99");
     check(&|def| def.base = Some("No Base".into()), "`No Base` is no name");
     check(&|def| def.app_label = "".into(), "has no app_label");
@@ -160,7 +163,10 @@ fn a_link_without_a_way_back_does_not_break_the_generator() {
     let text = xproto::write([Linked::def()], &WriteOptions::default()).unwrap();
     assert!(text.contains("service->Service:+ = 1 ["), "{text}");
     assert!(text.contains("other->Service:+ = 2 ["), "{text}");
-    assert!(text.contains("site->Site:linked = 3 [help_text = \"The first one\", default = get_first_site"), "{text}");
+    assert!(
+        text.contains("site->Site:linked = 3 [help_text = \"The first one\", default = get_first_site"),
+        "{text}"
+    );
     let findings = xproto::parse("a.xproto", &text).unwrap().check();
     assert!(findings.is_empty(), "{findings}");
 }

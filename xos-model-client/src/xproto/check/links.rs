@@ -30,7 +30,12 @@ impl<'a> Checker<'a> {
             self.refuse(of, field, link.place, help);
         }
         if link.kind == LinkKind::OneToOne {
-            self.doubt(of, field, link.place, "onetoone is hardly tested in the core; use manytoone and unique = True");
+            self.doubt(
+                of,
+                field,
+                link.place,
+                "onetoone is hardly tested in the core; use manytoone and unique = True",
+            );
         }
     }
 
@@ -53,26 +58,35 @@ impl<'a> Checker<'a> {
         for message in self.document.messages() {
             for part in &message.parts {
                 let Part::Link(link) = part else { continue };
-                let Some(reverse) = link.reverse.as_deref().filter(|reverse| *reverse != "+") else { continue };
+                let Some(reverse) = link.reverse.as_deref().filter(|reverse| *reverse != "+") else {
+                    continue;
+                };
                 let target = last_name(&link.target);
                 let (of, field) = (message.name.as_str(), Some(link.name.as_str()));
                 let from = format!("{of}.{}", link.name);
                 if let Some(twin) = names.insert((target, reverse), from.clone()) {
-                    let help = format!("the way back from `{target}` is called `{reverse}`, and so is that of `{twin}`");
+                    let help = format!(
+                        "the way back from `{target}` is called `{reverse}`, and so is that of `{twin}`"
+                    );
                     self.refuse(of, field, link.place, help);
                 } else if self.level(target).is_some_and(|level| self.has(level, reverse)) {
-                    let help = format!("the way back is called `{reverse}`, and `{target}` has a field of that name");
+                    let help = format!(
+                        "the way back is called `{reverse}`, and `{target}` has a field of that name"
+                    );
                     self.refuse(of, field, link.place, help);
                 }
                 if reverse == "_" {
-                    let help = "the way back is called `_`, which makes a field `__ids`; write `+` for no way back";
+                    let help =
+                        "the way back is called `_`, which makes a field `__ids`; write `+` for no way back";
                     self.doubt(of, field, link.place, help);
                 }
                 let number = link.reverse_number.as_ref().and_then(crate::xproto::Number::as_int);
                 if let Some(number) = number
                     && let Some(twin) = numbers.insert((target, number), from)
                 {
-                    let help = format!("number {number} of `{target}` is that of the way back of `{twin}`; take another");
+                    let help = format!(
+                        "number {number} of `{target}` is that of the way back of `{twin}`; take another"
+                    );
                     self.refuse(of, field, link.place, help);
                 }
             }

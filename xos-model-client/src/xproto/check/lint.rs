@@ -9,19 +9,33 @@ use crate::xproto::value::Value;
 
 /// Options that every field may have.
 const COMMON: &[&str] = &[
-    "bookkeeping_state", "feedback_state", "gui_hidden", "help_text", "modifier", "tosca_key", "tosca_key_one_of",
-    "unique", "unique_with",
+    "bookkeeping_state",
+    "feedback_state",
+    "gui_hidden",
+    "help_text",
+    "modifier",
+    "tosca_key",
+    "tosca_key_one_of",
+    "unique",
+    "unique_with",
 ];
 const TEXT: &[&str] =
     &["blank", "choices", "content_type", "db_index", "default", "max_length", "null", "text"];
-const DATE: &[&str] =
-    &["auto_now_add", "blank", "content_type", "db_index", "default", "max_length", "null"];
+const DATE: &[&str] = &["auto_now_add", "blank", "content_type", "db_index", "default", "max_length", "null"];
 const INTEGER: &[&str] = &["blank", "db_index", "default", "max_value", "min_value", "null"];
 const FLOAT: &[&str] = &["blank", "db_index", "default", "null"];
 const LINK: &[&str] = &["blank", "db_index", "default", "model", "null", "port"];
 /// Options that are `True` or `False`.
 const BOOLS: &[&str] = &[
-    "blank", "bookkeeping_state", "db_index", "feedback_state", "gui_hidden", "null", "text", "tosca_key", "unique",
+    "blank",
+    "bookkeeping_state",
+    "db_index",
+    "feedback_state",
+    "gui_hidden",
+    "null",
+    "text",
+    "tosca_key",
+    "unique",
 ];
 
 /// A field or link that is checked.
@@ -62,7 +76,10 @@ impl Checker<'_> {
                 self.modifier(&at);
                 self.allowed(&at, INTEGER);
                 if at.is_true("blank") && !at.is_true("null") {
-                    self.style(&at, "If blank is true then null must also be true: add `null = True`".to_owned());
+                    self.style(
+                        &at,
+                        "If blank is true then null must also be true: add `null = True`".to_owned(),
+                    );
                 }
             }
             "float" => {
@@ -81,7 +98,9 @@ impl Checker<'_> {
                 }
             }
             other => {
-                let help = format!("Unknown field type {other}; the types are string, int32, uint32, float and bool");
+                let help = format!(
+                    "Unknown field type {other}; the types are string, int32, uint32, float and bool"
+                );
                 self.refuse(at.message, Some(at.name), at.place, help);
             }
         }

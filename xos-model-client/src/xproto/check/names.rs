@@ -9,9 +9,9 @@ use crate::xproto::value::{Number, Value};
 
 /// Words of Python 2.
 const PYTHON: &[&str] = &[
-    "None", "and", "as", "assert", "break", "class", "continue", "def", "del", "elif", "else", "except", "exec",
-    "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "not", "or", "pass", "print", "raise",
-    "return", "try", "while", "with", "yield",
+    "None", "and", "as", "assert", "break", "class", "continue", "def", "del", "elif", "else", "except",
+    "exec", "finally", "for", "from", "global", "if", "import", "in", "is", "lambda", "not", "or", "pass",
+    "print", "raise", "return", "try", "while", "with", "yield",
 ];
 /// What every model of Django has already.
 const DJANGO: &[&str] = &["check", "clean", "delete", "full_clean", "id", "objects", "pk", "save"];
@@ -52,17 +52,18 @@ impl<'a> Checker<'a> {
             }
             if names.insert(name, place).is_some() {
                 self.refuse(of, field, place, "two fields have this name; give one of them another");
-            } else if let Some(level) = chain.iter().find(|level| self.has(**level, name)).copied() {
-                let help = format!("its base `{}` has a field of this name; give this one another", level.name());
-                self.refuse(of, field, place, help);
-            }
-            if let Some(problem) = field_name(name) {
+            } else if let Some(problem) = field_name(name) {
                 self.refuse(of, field, place, problem);
+            } else if let Some(level) = chain.iter().find(|level| self.has(**level, name)).copied() {
+                let help =
+                    format!("its base `{}` has a field of this name; give this one another", level.name());
+                self.refuse(of, field, place, help);
             }
             if let Part::Link(_) = part {
                 let column = format!("{name}_id");
                 if self.has(Level::Own(message), &column) {
-                    let help = format!("its column is called `{column}`, and so is another field; rename one");
+                    let help =
+                        format!("its column is called `{column}`, and so is another field; rename one");
                     self.refuse(of, field, place, help);
                 }
             }
@@ -73,7 +74,10 @@ impl<'a> Checker<'a> {
                 Part::Link(link) => (link.name.as_str(), &link.options),
                 _ => continue,
             };
-            for option in options.iter().filter(|option| option.name == "unique_with" || option.name == "tosca_key_one_of") {
+            for option in options
+                .iter()
+                .filter(|option| option.name == "unique_with" || option.name == "tosca_key_one_of")
+            {
                 for other in option.value.as_text().unwrap_or_default().split(',') {
                     if !names.contains_key(other) {
                         let help = format!(
@@ -111,8 +115,12 @@ impl<'a> Checker<'a> {
                     let help = format!("the core's generator takes `{name} = {value}` as true; leave it out");
                     self.doubt(of, field, *place, help);
                 }
-                ("default", Value::Text(text)) if text.raw().ends_with("()") && !(is_date && text.raw() == "now()") => {
-                    let help = format!("the default {value} ends with `()`, so the core calls a function of that name");
+                ("default", Value::Text(text))
+                    if text.raw().ends_with("()") && !(is_date && text.raw() == "now()") =>
+                {
+                    let help = format!(
+                        "the default {value} ends with `()`, so the core calls a function of that name"
+                    );
                     self.doubt(of, field, *place, help);
                 }
                 ("default", Value::Name(function))
@@ -125,11 +133,14 @@ impl<'a> Checker<'a> {
                     self.refuse(of, field, *place, help);
                 }
                 (_, Value::True | Value::False) => {
-                    let help = format!("`{name} = {value}`: Python has `True` and `False` only, with a capital");
+                    let help =
+                        format!("`{name} = {value}`: Python has `True` and `False` only, with a capital");
                     self.refuse(of, field, *place, help);
                 }
                 ("default", Value::Text(_)) if matches!(kind, "int32" | "uint32" | "float" | "bool") => {
-                    let help = format!("the default {value} is a text, but the field a {kind}; write it without quotes");
+                    let help = format!(
+                        "the default {value} is a text, but the field a {kind}; write it without quotes"
+                    );
                     self.doubt(of, field, *place, help);
                 }
                 _ => {}
@@ -141,7 +152,9 @@ impl<'a> Checker<'a> {
 /// Why Python does not accept a name.
 fn python_name(name: &str) -> Option<String> {
     if PYTHON.contains(&name) {
-        return Some(format!("`{name}` is a word of Python, in which the core is written; give it another name"));
+        return Some(format!(
+            "`{name}` is a word of Python, in which the core is written; give it another name"
+        ));
     }
     let found = name.chars().find(|char| !char.is_ascii_alphanumeric() && *char != '_')?;
     Some(format!("a name has letters, digits and underscores only, found `{found}`"))
@@ -150,7 +163,7 @@ fn python_name(name: &str) -> Option<String> {
 /// Why Django or Python do not accept the name of a field.
 fn field_name(name: &str) -> Option<String> {
     if DJANGO.contains(&name) {
-        return Some(format!("every model has a `{name}` already; give this field another name"));
+        return Some(format!("every model has `{name}` already; give this field another name"));
     }
     if name.contains("__") || name.ends_with('_') {
         let help = "the name of a field has no `__` in it and no `_` at its end: Django uses them for paths";

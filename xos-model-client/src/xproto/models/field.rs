@@ -26,7 +26,10 @@ impl At<'_, '_> {
             Modifier::Required => Presence::Required,
             Modifier::Optional => Presence::Optional,
             Modifier::Repeated => {
-                self.add(self.place, "no field of XOS is `repeated`; write `required` or `optional`, or a link");
+                self.add(
+                    self.place,
+                    "no field of XOS is `repeated`; write `required` or `optional`, or a link",
+                );
                 Presence::Optional
             }
         }
@@ -35,7 +38,10 @@ impl At<'_, '_> {
     fn number(&mut self, number: &Number, range: std::ops::RangeInclusive<u16>, what: &str) -> u16 {
         let found = number.as_int().and_then(|int| u16::try_from(int).ok()).filter(|int| range.contains(int));
         found.unwrap_or_else(|| {
-            self.add(self.place, format!("{what} are from {} to {}, found {number}", range.start(), range.end()));
+            self.add(
+                self.place,
+                format!("{what} are from {} to {}, found {number}", range.start(), range.end()),
+            );
             0
         })
     }
@@ -61,7 +67,10 @@ pub(super) fn field(message: &Message, field: &Field, faults: &mut Faults<'_>) -
         ("bool", _) => Kind::Bool,
         ("float", _) => Kind::Float,
         (other, _) => {
-            at.add(field.place, format!("unknown type `{other}`; the types are string, int32, uint32, float and bool"));
+            at.add(
+                field.place,
+                format!("unknown type `{other}`; the types are string, int32, uint32, float and bool"),
+            );
             return None;
         }
     };
@@ -114,7 +123,10 @@ fn options(def: &mut FieldDef, options: &[Setting], at: &mut At<'_, '_>) {
                 Value::Number(number) => {
                     def.max_length = number.as_int().and_then(|int| u32::try_from(int).ok());
                     if def.max_length.is_none() {
-                        at.add(*place, format!("max_length must be a whole number from 1 on, found {number}"));
+                        at.add(
+                            *place,
+                            format!("max_length must be a whole number from 1 on, found {number}"),
+                        );
                     }
                 }
                 _ => at.add(*place, format!("max_length must be a number, found {value}")),
@@ -132,12 +144,15 @@ fn options(def: &mut FieldDef, options: &[Setting], at: &mut At<'_, '_>) {
             },
             "unique_with" => match value.as_text() {
                 Some(names) => {
-                    def.unique_with = names.split(',').map(|name| FieldName::Owned(name.to_owned())).collect();
+                    def.unique_with =
+                        names.split(',').map(|name| FieldName::Owned(name.to_owned())).collect();
                 }
                 None => at.add(*place, "unique_with is the name of another field"),
             },
             "tosca_key_one_of" => match value.as_text() {
-                Some(other) if !other.contains(',') => def.tosca_key_one_of = Some(Cow::Owned(other.into_owned())),
+                Some(other) if !other.contains(',') => {
+                    def.tosca_key_one_of = Some(Cow::Owned(other.into_owned()));
+                }
                 _ => at.add(*place, "tosca_key_one_of is the name of one other field"),
             },
             "text" => flag(&mut def.text, option, at),
@@ -195,7 +210,9 @@ fn default(def: &FieldDef, value: &Value) -> Result<DefaultValue, String> {
         },
         (Kind::Float, _) => wrong("a number"),
         (Kind::Link, Value::Name(name)) if name.starts_with("get_first_") => Ok(DefaultValue::First),
-        (Kind::Link | Kind::Links, _) => wrong("`get_first_site`, the function of the core that finds the first one"),
+        (Kind::Link | Kind::Links, _) => {
+            wrong("`get_first_site`, the function of the core that finds the first one")
+        }
         (_, Value::Text(text)) => Ok(DefaultValue::Text(Cow::Owned(text.text().into_owned()))),
         _ => wrong("a text in double quotes"),
     }

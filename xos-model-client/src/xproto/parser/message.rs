@@ -117,9 +117,8 @@ impl<'a> Parser<'a> {
                 let help = match token.text {
                     "policy" => "a policy stands outside of messages",
                     "onetomany" => "the other end of a manytoone link: write it there, with `:reverse`",
-                    "manytoone" | "manytomany" | "onetoone" | "string" | "int32" | "uint32" | "bool" | "float" => {
-                        "write `required` or `optional` before it"
-                    }
+                    "manytoone" | "manytomany" | "onetoone" | "string" | "int32" | "uint32" | "bool"
+                    | "float" => "write `required` or `optional` before it",
                     _ => "a field is written `required string name = 1 [max_length = 256];`",
                 };
                 return self.fail("a field, an option or `}`", help);
@@ -156,8 +155,8 @@ impl<'a> Parser<'a> {
         let kind = match (token.kind, token.text) {
             (
                 Kind::Keyword,
-                "double" | "float" | "int32" | "int64" | "uint32" | "uint64" | "sint32" | "sint64" | "fixed32"
-                | "fixed64" | "sfixed32" | "sfixed64" | "bool" | "string" | "bytes",
+                "double" | "float" | "int32" | "int64" | "uint32" | "uint64" | "sint32" | "sint64"
+                | "fixed32" | "fixed64" | "sfixed32" | "sfixed64" | "bool" | "string" | "bytes",
             ) => self.next().text.to_owned(),
             (Kind::Name, "onetomany") => {
                 return self.fail(
@@ -229,13 +228,21 @@ impl<'a> Parser<'a> {
         if self.take_sign("[") && !self.take_sign("]") {
             loop {
                 let name = self.name("an option")?;
-                self.expect("=", "after the name of the option", "options are written `[name = value, name = value]`")?;
+                self.expect(
+                    "=",
+                    "after the name of the option",
+                    "options are written `[name = value, name = value]`",
+                )?;
                 let value = self.value(name.text)?;
                 options.push(Setting { name: name.text.to_owned(), value, place: name.place });
                 if self.take_sign("]") {
                     break;
                 }
-                self.expect(",", "or `]` after the option", "options are written `[name = value, name = value]`")?;
+                self.expect(
+                    ",",
+                    "or `]` after the option",
+                    "options are written `[name = value, name = value]`",
+                )?;
             }
         }
         let after = if options.is_empty() { ", or options in `[` and `]`" } else { "after the options" };

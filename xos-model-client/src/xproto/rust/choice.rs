@@ -46,7 +46,11 @@ impl Choices {
         } else {
             names.free(&short, "Choice")
         };
-        self.all.push(Enum { name: name.clone(), field: field.name.to_string(), choices: field.choices.to_vec() });
+        self.all.push(Enum {
+            name: name.clone(),
+            field: field.name.to_string(),
+            choices: field.choices.to_vec(),
+        });
         Some(name)
     }
 

@@ -65,7 +65,8 @@ impl Writer<'_> {
         if field.presence == Presence::Required && field.kind == Kind::Links {
             comments.push("required".to_owned());
         }
-        let wire_name = (ident.trim_start_matches("r#") != field.name).then(|| format!("name = {:?}", field.name));
+        let wire_name =
+            (ident.trim_start_matches("r#") != field.name).then(|| format!("name = {:?}", field.name));
         let mut attributes = vec![format!("number = {}", field.number)];
         attributes.extend(wire_name);
         attributes.extend(values(field, &mut comments));
@@ -175,9 +176,23 @@ fn written(default: &DefaultValue) -> String {
 /// The options of a field that definitions have no place for.
 fn not_said(message: &Message, field: &FieldDef) -> Vec<String> {
     const SAID: &[&str] = &[
-        "auto_now_add", "blank", "bookkeeping_state", "choices", "content_type", "db_index", "default",
-        "feedback_state", "gui_hidden", "help_text", "max_length", "null", "text", "tosca_key", "tosca_key_one_of",
-        "unique", "unique_with",
+        "auto_now_add",
+        "blank",
+        "bookkeeping_state",
+        "choices",
+        "content_type",
+        "db_index",
+        "default",
+        "feedback_state",
+        "gui_hidden",
+        "help_text",
+        "max_length",
+        "null",
+        "text",
+        "tosca_key",
+        "tosca_key_one_of",
+        "unique",
+        "unique_with",
     ];
     let options = message.parts.iter().find_map(|part| match part {
         Part::Field(found) if found.name == field.name => Some(&found.options),
@@ -185,5 +200,10 @@ fn not_said(message: &Message, field: &FieldDef) -> Vec<String> {
         _ => None,
     });
     let unsaid = |option: &&Setting| !SAID.contains(&option.name.as_str());
-    options.into_iter().flatten().filter(unsaid).map(|option| format!("{} = {}", option.name, option.value)).collect()
+    options
+        .into_iter()
+        .flatten()
+        .filter(unsaid)
+        .map(|option| format!("{} = {}", option.name, option.value))
+        .collect()
 }

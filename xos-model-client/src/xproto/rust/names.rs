@@ -6,19 +6,68 @@ use crate::model::ModelDef;
 
 /// Words of Rust.
 const KEYWORDS: &[&str] = &[
-    "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
-    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
-    "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static", "struct", "super",
-    "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+    "Self", "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do",
+    "dyn", "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
+    "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while", "yield",
 ];
 /// Types that are in scope without being named, and that a model or enum must not hide.
 const RESERVED: &[&str] = &[
-    "AsMut", "AsRef", "Box", "Clone", "Config", "Context", "Copy", "Debug", "Default", "DoubleEndedIterator", "Drop",
-    "Eq", "ExactSizeIterator", "Extend", "Fn", "FnMut", "FnOnce", "From", "FromIterator", "Future", "Into",
-    "IntoFuture", "IntoIterator", "IsA", "Iterator", "Link", "Links", "MockAccessor", "Model", "ObjectId", "Option",
-    "Ord", "PartialEq", "PartialOrd", "Result", "Self", "Send", "Sized", "StepError", "StepErrorKind", "StepResult",
-    "String", "Sync", "SyncStep", "Synchronizer", "Timestamp", "ToOwned", "ToString", "TryFrom", "TryInto", "Unpin",
-    "Vec", "XosChoice", "XosModel",
+    "AsMut",
+    "AsRef",
+    "Box",
+    "Clone",
+    "Config",
+    "Context",
+    "Copy",
+    "Debug",
+    "Default",
+    "DoubleEndedIterator",
+    "Drop",
+    "Eq",
+    "ExactSizeIterator",
+    "Extend",
+    "Fn",
+    "FnMut",
+    "FnOnce",
+    "From",
+    "FromIterator",
+    "Future",
+    "Into",
+    "IntoFuture",
+    "IntoIterator",
+    "IsA",
+    "Iterator",
+    "Link",
+    "Links",
+    "MockAccessor",
+    "Model",
+    "ObjectId",
+    "Option",
+    "Ord",
+    "PartialEq",
+    "PartialOrd",
+    "Result",
+    "Self",
+    "Send",
+    "Sized",
+    "StepError",
+    "StepErrorKind",
+    "StepResult",
+    "String",
+    "Sync",
+    "SyncStep",
+    "Synchronizer",
+    "Timestamp",
+    "ToOwned",
+    "ToString",
+    "TryFrom",
+    "TryInto",
+    "Unpin",
+    "Vec",
+    "XosChoice",
+    "XosModel",
 ];
 
 /// The Rust names of models.
@@ -89,7 +138,8 @@ pub(super) fn identifier(name: &str) -> String {
 
 /// `versionNumber` as `version_number`, `XOSName` as `xos_name`.
 pub(super) fn snake_case(name: &str) -> String {
-    let chars: Vec<char> = name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '_' }).collect();
+    let chars: Vec<char> =
+        name.chars().map(|char| if char.is_ascii_alphanumeric() { char } else { '_' }).collect();
     let mut snake = String::with_capacity(name.len() + 4);
     for (at, char) in chars.iter().enumerate() {
         let before = at.checked_sub(1).and_then(|at| chars.get(at));
