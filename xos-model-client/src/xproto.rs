@@ -32,8 +32,9 @@
 //! "#;
 //! let document = xproto::parse("hello-world.xproto", text)?;
 //! assert!(document.check().is_empty());
-//! let own = document.models().unwrap();
-//! let schema = Schema::new(models::core_models().chain(&own)).unwrap();
+//! let mut all: Vec<_> = models::core_models().cloned().collect();
+//! all.extend(document.models().unwrap());
+//! let schema = Schema::new(&all).unwrap();
 //! assert_eq!(schema.model("HelloWorldService").unwrap().field("hello_from").unwrap().wire_number, 201);
 //! # Ok::<(), xproto::SyntaxErrors>(())
 //! ```
