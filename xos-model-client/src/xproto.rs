@@ -27,7 +27,7 @@
 //! option app_label = "hello-world";
 //! policy admins < ctx.user.is_admin >
 //! message HelloWorldService::admins (Service) {
-//!     required string hello_from = 1 [help_text = "The name of who is saying hello", max_length = 254];
+//!     required string hello_from = 1 [help_text = "The name of who is saying hello", max_length = 256];
 //! }
 //! "#;
 //! let document = xproto::parse("hello-world.xproto", text)?;
