@@ -143,8 +143,7 @@ impl Writer<'_> {
     /// The Rust name of a model.
     fn model_type(&mut self, name: &str) -> String {
         let rust = self.names.model(name);
-        let is_core = self.known.get(name).is_some_and(|model| model.app_label == "core");
-        if is_core {
+        if self.names.is_of_core(name) {
             self.used_models.insert(rust.clone());
         }
         rust

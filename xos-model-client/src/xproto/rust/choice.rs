@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::names::{Names, camel_case, value_of};
 use super::{attribute, docs, line};
-use crate::model::{ChoiceDef, FieldDef, ModelDef, Presence};
+use crate::model::{ChoiceDef, DefaultValue, FieldDef, ModelDef, Presence};
 
 /// The longest value that a variant may have.
 const LONGEST: usize = 1024;
@@ -62,13 +62,14 @@ impl Choices {
     }
 }
 
-/// Whether each choice can be a variant, and none the label of no value.
+/// Whether each choice can be a variant, `None` the label of no value, and the default one of them.
 fn can_be_enum(field: &FieldDef) -> bool {
+    let longest = field.max_length.map_or(LONGEST, |length| LONGEST.min(length as usize));
     let mut values = HashSet::new();
     let mut is_any = false;
     for (at, choice) in field.choices.iter().enumerate() {
         let fits = match choice.value.as_deref() {
-            Some(value) => !value.is_empty() && value.len() <= LONGEST && value.is_ascii(),
+            Some(value) => !value.is_empty() && value.len() <= longest && value.is_ascii(),
             // The derive puts it first, and only where there may be no value.
             None => at == 0 && field.presence == Presence::Optional,
         };
@@ -77,7 +78,13 @@ fn can_be_enum(field: &FieldDef) -> bool {
         }
         is_any |= choice.value.is_some();
     }
+    // The derive wants the default to be one of them.
+    let default = match &field.default {
+        Some(DefaultValue::Text(text)) => Some(text),
+        _ => None,
+    };
     is_any
+        && default.is_none_or(|text| field.choices.iter().any(|choice| choice.value.as_ref() == Some(text)))
 }
 
 impl Enum {

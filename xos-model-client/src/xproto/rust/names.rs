@@ -73,14 +73,16 @@ const RESERVED: &[&str] = &[
 /// The Rust names of models.
 pub(super) struct Names {
     models: HashMap<String, String>,
+    core: HashSet<&'static str>,
     taken: HashSet<String>,
 }
 
 impl Names {
     /// Names for these models, besides those of the core.
     pub(super) fn new<'a>(models: impl Iterator<Item = &'a ModelDef>) -> Self {
-        let mut names = Names { models: HashMap::new(), taken: HashSet::new() };
+        let mut names = Names { models: HashMap::new(), core: HashSet::new(), taken: HashSet::new() };
         for core in crate::models::core_models() {
+            names.core.insert(&core.name);
             names.taken.insert(core_type(&core.name));
         }
         for model in models {
@@ -96,6 +98,11 @@ impl Names {
     /// The name of a model.
     pub(super) fn model(&self, name: &str) -> String {
         self.models.get(name).cloned().unwrap_or_else(|| core_type(name))
+    }
+
+    /// Whether it is a model of the core, and not one of the document.
+    pub(super) fn is_of_core(&self, name: &str) -> bool {
+        !self.models.contains_key(name) && self.core.contains(name)
     }
 
     /// A name that nothing has yet, as like to this one as possible; it is taken then.
