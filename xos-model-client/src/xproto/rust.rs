@@ -37,7 +37,7 @@ const LIST_WIDTH: usize = 70;
 ///
 /// `help_text` and `description` become doc comments, `choices` enums. Models of the core itself are left out. What
 /// the derive has no word for stays as a comment. Policies are named, not written: give their formulas to
-/// [`write`](super::write) in [`WriteOptions::policies`](super::WriteOptions::policies).
+/// [`write`](super::write()) in [`WriteOptions::policies`](super::WriteOptions::policies).
 ///
 /// The text is formatted as rustfmt would.
 ///

@@ -22,7 +22,7 @@ pub enum Describe {
     InOption,
 }
 
-/// What [`write`] needs to know besides the models.
+/// What [`write()`] needs to know besides the models.
 #[derive(Clone, Debug, Default)]
 pub struct WriteOptions {
     /// The policies that the models name, and those that these call, in this order.
