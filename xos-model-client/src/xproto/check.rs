@@ -56,13 +56,13 @@ impl Document {
     /// # Ok::<(), xproto::SyntaxErrors>(())
     /// ```
     pub fn check(&self) -> Findings {
-        self.check_against(core_models().map(|model| -> &ModelDef { model }))
+        self.check_against(core_models())
     }
 
     /// What a core that has these models, or `xosgenx --lint --strict-validation`, would not accept.
     ///
     /// Models of the same name and `app_label` are taken to be replaced.
-    pub fn check_against<'a>(&'a self, known: impl IntoIterator<Item = &'a ModelDef>) -> Findings {
+    pub fn check_against<'a, 'k: 'a>(&'a self, known: impl IntoIterator<Item = &'k ModelDef>) -> Findings {
         let mut checker = Checker::new(self, known);
         checker.files();
         checker.models();
@@ -87,7 +87,7 @@ struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    fn new(document: &'a Document, known: impl IntoIterator<Item = &'a ModelDef>) -> Self {
+    fn new<'k: 'a>(document: &'a Document, known: impl IntoIterator<Item = &'k ModelDef>) -> Self {
         let scope = document.scope();
         let known = known.into_iter().map(|model| (model.name.as_ref(), model)).collect();
         let own = |message: &'a Message| {
@@ -146,12 +146,9 @@ impl<'a> Checker<'a> {
                     let help = "the core's generator loses its fields; write them into the message";
                     self.refuse(&format!("extend {}", extend.name), None, extend.place, help);
                 }
-                Item::Map(lambda) | Item::Reduce(lambda) => {
-                    if !lambda.body.starts_with("lambda") {
-                        let help =
-                            "must start with `<lambda`, without a space between, as it is read as Python";
-                        self.refuse(&lambda.name, None, lambda.place, help);
-                    }
+                Item::Map(lambda) | Item::Reduce(lambda) if !lambda.body.starts_with("lambda") => {
+                    let help = "must start with `<lambda`, without a space between, as it is read as Python";
+                    self.refuse(&lambda.name, None, lambda.place, help);
                 }
                 _ => {}
             }

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn choices_are_read_as_python_reads_them() {
         let check = |raw: &str, expected: &[(Option<&str>, &str)]| {
-            assert_eq!(read(raw), Ok(choices(expected)), "{raw}")
+            assert_eq!(read(raw), Ok(choices(expected)), "{raw}");
         };
         check("(('xos', 'XOS'), )", &[(Some("xos"), "XOS")]);
         check("((None, 'Default'), ('host', 'Host'))", &[(None, "Default"), (Some("host"), "Host")]);

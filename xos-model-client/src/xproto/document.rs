@@ -35,7 +35,7 @@ impl Eq for Place {}
 /// let text = r#"
 /// option app_label = "hello-world";
 /// message HelloWorldService (Service) {
-///     required string hello_from = 1 [help_text = "The name of who is saying hello", max_length = 254];
+///     required string hello_from = 1 [help_text = "The name of who is saying hello", max_length = 256];
 /// }
 /// "#;
 /// let document = xproto::parse("hello-world.xproto", text)?;

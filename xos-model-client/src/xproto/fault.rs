@@ -89,7 +89,7 @@ impl fmt::Display for SyntaxError {
 /// assert_eq!(
 ///     errors.to_string(),
 ///     "a.xproto:2:24: expected `=` after the name of the field, found the number `1`\n \
-///      2 |   required string name 1;\n                           \
+///      2 |   required string name 1;\n                            \
 ///      ^ every field has a number: `required string name = 1;`"
 /// );
 /// ```

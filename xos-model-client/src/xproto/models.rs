@@ -39,7 +39,7 @@ impl Document {
     ///     option app_label = "volt";
     ///     message ONUDevice (XOSBase) {
     ///         option plural = "ONUDevices";
-    ///         required string serial_number = 1 [max_length = 254, tosca_key = True, unique = True];
+    ///         required string serial_number = 1 [max_length = 256, tosca_key = True, unique = True];
     ///         optional manytoone service->Service:onus = 2:1001 [db_index = True];
     ///     }
     /// "#)?;

@@ -226,7 +226,11 @@ impl<'a> Parser<'a> {
                 | "package"
                 | "option"
         ) {
+            let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
             let help = match token.text {
+                _ if before.is_some_and(|before| before.kind == Kind::Body) => {
+                    "what stands before it ends at its first `>` that is not that of a `->`, also in a text"
+                }
                 "service" => "a service is written `_service Name { .. }`",
                 "required" | "optional" | "repeated" => "a field stands in the braces of a message",
                 "def" => "a policy is written `policy name < formula >`",
@@ -427,15 +431,13 @@ fn describe(token: Token<'_>) -> String {
     let shown = if shown.len() < token.text.len() { format!("{shown}..") } else { shown };
     let shown = shown.escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'");
     match token.kind {
-        Kind::Name => format!("`{shown}`"),
+        Kind::Sign if token.text == "'" => "`'`, which is no quote of xproto: write `\"`".to_owned(),
+        Kind::Name | Kind::Body | Kind::Sign => format!("`{shown}`"),
         Kind::Keyword if FORMULA_KEYWORDS.contains(&token.text) => format!("`{shown}`"),
         Kind::Keyword => format!("the word `{shown}`"),
         Kind::Number => format!("the number `{shown}`"),
         Kind::Text => format!("the text {shown}"),
-        Kind::Body => format!("`{shown}`"),
         Kind::Python => format!("the Python expression `{shown}`"),
-        Kind::Sign if token.text == "'" => "`'`, which is no quote of xproto: write `\"`".to_owned(),
-        Kind::Sign => format!("`{shown}`"),
         Kind::End => "the end".to_owned(),
         Kind::Bad(why) => why.to_owned(),
     }

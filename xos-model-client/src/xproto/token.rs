@@ -181,8 +181,8 @@ impl<'a> Lexer<'a> {
                     self.comment = Some((start, self.at + length, self.place.line + 1));
                 }
                 self.advance(length);
-            } else if rest.starts_with("/*") {
-                match self.find_end(1, &rest[2..], "*/") {
+            } else if let Some(inside) = rest.strip_prefix("/*") {
+                match self.find_end(1, inside, "*/") {
                     Some(end) => self.advance(2 + end + 2),
                     None => return Some(rest.len()),
                 }

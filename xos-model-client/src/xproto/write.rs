@@ -22,7 +22,7 @@ pub enum Describe {
     InOption,
 }
 
-/// What [`write`] needs to know besides the models.
+/// What [`write()`] needs to know besides the models.
 #[derive(Clone, Debug, Default)]
 pub struct WriteOptions {
     /// The policies that the models name, and those that these call, in this order.
@@ -81,7 +81,9 @@ pub fn write<'a>(
 ) -> Result<String, Findings> {
     let models: Vec<&ModelDef> = models.into_iter().collect();
     let mut faults = Vec::new();
-    models.iter().for_each(|model| check(model, &mut faults));
+    for model in &models {
+        check(model, &mut faults);
+    }
     if !faults.is_empty() {
         return Err(Findings(faults));
     }
@@ -312,6 +314,12 @@ fn check(model: &ModelDef, faults: &mut Vec<Finding>) {
             .filter_map(|text| not_ascii(text))
         {
             add(Some(field), problem);
+        }
+        if field.default == Some(DefaultValue::First) && target != Some("Site") {
+            add(
+                Some(field),
+                "a core finds the first Site only; give the link another default, or none".to_owned(),
+            );
         }
         if let Some(text) = default.filter(|text| text.ends_with("()")) {
             add(

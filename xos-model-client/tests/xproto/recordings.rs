@@ -16,7 +16,7 @@ fn skip(why: &str) {
 }
 
 /// A file of those beside the repository; `None` where it is absent.
-pub fn shared(file: &str) -> Option<String> {
+pub(crate) fn shared(file: &str) -> Option<String> {
     let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")).join(file);
     let text = std::fs::read_to_string(&path).ok();
     if text.is_none() {
@@ -26,7 +26,7 @@ pub fn shared(file: &str) -> Option<String> {
 }
 
 /// All xproto of a running core, as it was recorded.
-pub fn core_xproto() -> Option<String> {
+pub(crate) fn core_xproto() -> Option<String> {
     let calls = shared("wire/calls.jsonl")?;
     let call = lines(&calls).find(|call| call["method"].as_str().unwrap().ends_with("/GetXproto")).unwrap();
     let message = base64(call["response_b64"].as_str().unwrap());
@@ -35,7 +35,7 @@ pub fn core_xproto() -> Option<String> {
 }
 
 /// The xproto of the hello-world models, as the Python synchronizer sent it.
-pub fn sent_xproto() -> Option<String> {
+pub(crate) fn sent_xproto() -> Option<String> {
     let calls = shared("wire/load-calls.jsonl")?;
     let call = lines(&calls).find(|call| call["name"] == "load.final_success").unwrap();
     let request = base64(call["request_b64"].as_str().unwrap());

@@ -204,10 +204,7 @@ impl Checker<'_> {
                 return;
             }
         };
-        let has_null = match at.modifier {
-            Modifier::Optional => !matches!(at.kind, "manytomany" | "bool"),
-            _ => at.kind != "manytomany",
-        };
+        let has_null = at.modifier != Modifier::Optional || at.kind != "bool";
         for (option, checked) in [("blank", true), ("null", has_null)] {
             if let Some(value) = at.get(option)
                 && checked

@@ -52,13 +52,12 @@ impl<'a> Checker<'a> {
             }
             if names.insert(name, place).is_some() {
                 self.refuse(of, field, place, "two fields have this name; give one of them another");
+            } else if let Some(problem) = field_name(name) {
+                self.refuse(of, field, place, problem);
             } else if let Some(level) = chain.iter().find(|level| self.has(**level, name)).copied() {
                 let help =
                     format!("its base `{}` has a field of this name; give this one another", level.name());
                 self.refuse(of, field, place, help);
-            }
-            if let Some(problem) = field_name(name) {
-                self.refuse(of, field, place, problem);
             }
             if let Part::Link(_) = part {
                 let column = format!("{name}_id");
@@ -164,7 +163,7 @@ fn python_name(name: &str) -> Option<String> {
 /// Why Django or Python do not accept the name of a field.
 fn field_name(name: &str) -> Option<String> {
     if DJANGO.contains(&name) {
-        return Some(format!("every model has a `{name}` already; give this field another name"));
+        return Some(format!("every model has `{name}` already; give this field another name"));
     }
     if name.contains("__") || name.ends_with('_') {
         let help = "the name of a field has no `__` in it and no `_` at its end: Django uses them for paths";

@@ -151,7 +151,7 @@ fn options(def: &mut FieldDef, options: &[Setting], at: &mut At<'_, '_>) {
             },
             "tosca_key_one_of" => match value.as_text() {
                 Some(other) if !other.contains(',') => {
-                    def.tosca_key_one_of = Some(Cow::Owned(other.into_owned()))
+                    def.tosca_key_one_of = Some(Cow::Owned(other.into_owned()));
                 }
                 _ => at.add(*place, "tosca_key_one_of is the name of one other field"),
             },
