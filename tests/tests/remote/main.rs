@@ -4,4 +4,5 @@
 mod client;
 mod created;
 mod life;
+mod onboarding;
 mod support;

@@ -65,7 +65,7 @@ impl SyncStep for Greet {
         match o.hello_to.as_str() {
             "defer" => return Err(StepError::deferred("Maybe later")),
             "fail" => return Err("Maybe not".into()),
-            "fail with ümlauts" => return Err("schön".into()),
+            "fail with umlauts" => return Err("schön".into()),
             "handle" => {
                 o.backend_handle = Some("handle-1".into());
                 ctx.save(o).await?;
