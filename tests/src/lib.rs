@@ -1,5 +1,7 @@
 //! What the tests that cross the crates share.
 
+pub mod proxy;
+pub mod replay;
 pub mod stand_in;
 
 use std::fs::OpenOptions;

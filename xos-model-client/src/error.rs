@@ -279,7 +279,7 @@ impl fmt::Display for Named<'_> {
     }
 }
 
-struct Faults<'a>(&'a [FieldFault]);
+pub(crate) struct Faults<'a>(pub(crate) &'a [FieldFault]);
 
 impl fmt::Display for Faults<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

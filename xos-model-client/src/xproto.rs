@@ -10,6 +10,7 @@ mod parser;
 mod print;
 mod token;
 mod value;
+mod write;
 
 pub use document::{
     Document, Enum, Extend, Field, File, Item, Lambda, Link, LinkKind, Message, Modifier, Part, Place,
@@ -18,6 +19,7 @@ pub use document::{
 pub use fault::{Finding, Findings, Rule, Severity, SyntaxError, SyntaxErrors};
 pub use formula::{Formula, Term};
 pub use value::{Number, Quoted, Value};
+pub use write::{Describe, WriteOptions, write};
 
 use parser::parse_formula;
 
@@ -63,13 +65,4 @@ pub fn parse_files<'a>(
     files: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Result<Document, SyntaxErrors> {
     parser::parse_files(files)
-}
-
-/// TEMPORARY
-pub fn write<'a>(name: &str, models: impl IntoIterator<Item = &'a crate::ModelDef>) -> String {
-    let mut out = format!("option name = \"{name}\";\noption app_label = \"{name}\";\n");
-    for model in models {
-        out += &format!("message {} ({}) {{\n}}\n", model.name, model.base.clone().unwrap_or_default());
-    }
-    out
 }

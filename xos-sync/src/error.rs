@@ -77,10 +77,21 @@ impl Error {
         Error(Box::new(ErrorKind::Other(error.into())))
     }
 
+    /// Whether the core cannot be reached now: the same may succeed later.
+    pub fn is_interruption(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Core(error) if error.is_interruption())
+    }
+
     /// The exit code of a program that ends with it: 78 (`EX_CONFIG`) for a wrong configuration, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self.kind() {
             ErrorKind::Config(_) | ErrorKind::BuiltWithout { .. } => ExitCode::from(EXIT_CONFIG),
+            // An option that came from the section `accessor`.
+            ErrorKind::Core(error)
+                if matches!(error.kind(), xos_model_client::ErrorKind::Connection { .. }) =>
+            {
+                ExitCode::from(EXIT_CONFIG)
+            }
             _ => ExitCode::FAILURE,
         }
     }

@@ -47,13 +47,8 @@ fn options(config: &Config, endpoint: String) -> Result<CoreOptions> {
         (Some(username), Some(password), None) => {
             Some(Credentials::new(username, Password::literal(password.expose_secret())))
         }
-        (None, None, None) => None,
-        (username, ..) => {
-            let (there, missing) =
-                if username.is_some() { ("username", "password") } else { ("password", "username") };
-            let text = format!("accessor.{there} is set, and accessor.{missing} is not; a core needs both");
-            return Err(ErrorKind::Synchronizer(text).into());
-        }
+        // The configuration was read with both or neither.
+        _ => None,
     };
     options.login = match accessor.login {
         Login::Auto => LoginBy::Auto,

@@ -59,7 +59,10 @@ pub async fn run_until(
     let mut stop = std::pin::pin!(stop);
     let name = config.name.clone().unwrap_or_else(|| service.name().to_owned());
     let opening = Core::open(&config, &name).instrument(span_of(&name));
-    let Some(core) = unless(stop.as_mut(), opening).await.transpose()? else { return Ok(()) };
+    let Some(core) = unless(stop.as_mut(), opening).await.transpose()? else {
+        info!(synchronizer_name = name, "stopped");
+        return Ok(());
+    };
     let memory = core.memory(&service, &name);
     let mut run = Run::new(core.accessor.clone(), memory, config, service)?;
     run.is_remote = core.is_remote;
@@ -252,7 +255,10 @@ impl Run {
         let mut recipe = RecipeFile::new(path.clone(), self.accessor.clone(), self.memory.clone());
         recipe.apply_first().await?;
         if !self.config.once {
-            self.print_table().await?;
+            match self.print_table().await {
+                Err(error) if error.is_interruption() => info!(e = %error, "the objects cannot be shown now"),
+                shown => shown?,
+            }
         }
         Ok(Some(recipe))
     }

@@ -157,6 +157,10 @@ impl Shell {
         let engine = Engine::new(engine_config(&options.engine, &layout));
         let clock = Clock::new();
         let feed = accessor.feed(cursor, &layout.feed);
+        if core::observes_other_models(&layout, &accessor.schema()) {
+            // They changed since the layout was made, before the feed was there to tell.
+            return Ok(End::SchemaChanged);
+        }
         let inbox = Inbox::new(endings, feed, stop, clock.clone());
         let layout = Arc::new(layout);
         let polls = Polls::new(!accessor.abilities().push, clock.now());

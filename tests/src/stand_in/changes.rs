@@ -150,7 +150,7 @@ impl Core {
             stored.push(owner);
         }
         if !deleted {
-            stored.extend(self.lists(model, &before, lists, &flags));
+            stored.extend(lists_to_set(model, &before, lists, &flags));
         }
         // Who calls was looked at here, and so were the stamps: the store is to move `updated` when told, and never
         // by itself.
@@ -190,31 +190,6 @@ impl Core {
         Ok(owners.first().map(|values| (at, Value::Link(ObjectId::new(id_of(values))))))
     }
 
-    /// The lists of links that an update sets.
-    fn lists(
-        &self,
-        model: &ModelInfo,
-        before: &[Value],
-        given: Vec<(usize, Value)>,
-        flags: &Flags<'_>,
-    ) -> Vec<(usize, Value)> {
-        let mut set = Vec::new();
-        for (at, field) in model.fields.iter().enumerate().filter(|(_, it)| it.def.kind == Kind::Links) {
-            let is_named = flags.names_list(&field.def.name);
-            let list = given.iter().find(|(given, _)| *given == at).map(|(_, list)| list);
-            match list {
-                // A defect of the core: a list that is named and does not change is cleared.
-                Some(list) if is_named && same_members(list, &before[at]) => {
-                    set.push((at, Value::Links(Vec::new())));
-                }
-                Some(list) => set.push((at, list.clone())),
-                None if is_named => set.push((at, Value::Links(Vec::new()))),
-                None => {}
-            }
-        }
-        set
-    }
-
     pub(super) async fn delete(
         &self,
         served: &Served,
@@ -247,6 +222,30 @@ impl Core {
         self.moved(model, written.id);
         Ok(written)
     }
+}
+
+/// The lists of links that an update sets.
+fn lists_to_set(
+    model: &ModelInfo,
+    before: &[Value],
+    given: Vec<(usize, Value)>,
+    flags: &Flags<'_>,
+) -> Vec<(usize, Value)> {
+    let mut set = Vec::new();
+    for (at, field) in model.fields.iter().enumerate().filter(|(_, it)| it.def.kind == Kind::Links) {
+        let is_named = flags.names_list(&field.def.name);
+        let list = given.iter().find(|(given, _)| *given == at).map(|(_, list)| list);
+        match list {
+            // A defect of the core: a list that is named and does not change is cleared.
+            Some(list) if is_named && same_members(list, &before[at]) => {
+                set.push((at, Value::Links(Vec::new())));
+            }
+            Some(list) => set.push((at, list.clone())),
+            None if is_named => set.push((at, Value::Links(Vec::new()))),
+            None => {}
+        }
+    }
+    set
 }
 
 fn name(model: &ModelInfo, at: usize) -> &str {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, Value};
+use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, Value};
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use xos_model_client::Schema;
 
@@ -76,10 +76,17 @@ impl Descriptors {
 
     /// The request message of an operation, such as `/xos.utility/Login`; `None` when there is no such operation.
     pub fn request_of(&self, path: &str) -> Option<MessageDescriptor> {
+        self.method(path).map(|method| method.input())
+    }
+
+    /// The message that an operation answers with.
+    pub fn answer_of(&self, path: &str) -> Option<MessageDescriptor> {
+        self.method(path).map(|method| method.output())
+    }
+
+    fn method(&self, path: &str) -> Option<MethodDescriptor> {
         let (service, method) = path.strip_prefix('/')?.split_once('/')?;
-        let service = self.pool.get_service_by_name(service)?;
-        let method = service.methods().find(|found| found.name() == method)?;
-        Some(method.input())
+        self.pool.get_service_by_name(service)?.methods().find(|found| found.name() == method)
     }
 }
 

@@ -241,8 +241,10 @@ impl Core {
         }
         if !output.is_empty() {
             reply.set_field_by_name("model_status", Wire::I32(1));
-            reply.set_field_by_name("model_output", Wire::String(output));
         }
+        // A real core tells all that its tools said.
+        let output = format!("python unload_unwanted_apps.py\n{output}");
+        reply.set_field_by_name("model_output", Wire::String(output));
         reply.set_field_by_name("services", Wire::List(services));
         Ok(encode(Some(reply)))
     }

@@ -26,18 +26,18 @@ use super::wire::{Answer, read_message, response};
 
 /// One call.
 #[derive(Clone, Debug)]
-pub struct Call {
+pub(crate) struct Call {
     /// The method, such as `/xos.xos/GetSite`.
-    pub method: String,
+    pub(crate) method: String,
     /// The headers of the request.
-    pub headers: HeaderMap,
+    pub(crate) headers: HeaderMap,
     /// The request message.
-    pub message: Bytes,
+    pub(crate) message: Bytes,
 }
 
 impl Call {
     /// A value of the metadata, when it is text.
-    pub fn metadata(&self, key: &str) -> Option<&str> {
+    pub(crate) fn metadata(&self, key: &str) -> Option<&str> {
         self.headers.get(key).and_then(|value| value.to_str().ok())
     }
 }

@@ -62,7 +62,7 @@ impl Core {
                 &[
                     ("version", CORE_VERSION),
                     ("pythonVersion", "2.7.18"),
-                    ("os", "linux2"),
+                    ("os", "linux"),
                     ("arch", "x86_64"),
                     ("djangoVersion", "1.11.29.final.0"),
                 ],

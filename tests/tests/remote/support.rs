@@ -122,8 +122,7 @@ pub(crate) fn models() -> [&'static ModelDef; 2] {
 
 /// A stand-in that reads the xproto of a load as a real core does, and is fast.
 pub(crate) fn options() -> Options {
-    let _ = models_of;
-    Options::fast().knowing(models().into_iter().cloned().collect())
+    Options { models_of: Arc::new(models_of), ..Options::fast() }
 }
 
 fn models_of(request: &LoadRequest) -> Result<Vec<ModelDef>, String> {

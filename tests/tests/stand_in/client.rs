@@ -104,6 +104,8 @@ pub(crate) type Fields = BTreeMap<String, Value>;
 pub(crate) struct Pair {
     pub(crate) core: StandIn,
     pub(crate) client: RawClient,
+    /// Whether models were loaded or unloaded since it was last seen to come back.
+    pub(crate) is_due_to_restart: bool,
 }
 
 pub(crate) fn text(text: &str) -> Value {
@@ -121,7 +123,12 @@ impl Pair {
 
     pub(crate) fn of(core: StandIn) -> Self {
         let client = RawClient::to(&core.uri());
-        Pair { core, client }
+        Pair { core, client, is_due_to_restart: false }
+    }
+
+    /// Forgets a connection that may be gone.
+    pub(crate) fn connect_anew(&mut self) {
+        self.client = RawClient::to(&self.core.uri());
     }
 
     /// A message of a model with these fields set.

@@ -1,6 +1,7 @@
 //! The served protobuf, against what a real core served.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Read as _;
 
 use bytes::Bytes;
@@ -48,7 +49,11 @@ fn described(field: &FieldDescriptor) -> (u32, String, String, BTreeMap<String, 
 fn sorted(value: &Value) -> String {
     match value {
         Value::Message(message) => {
-            message.fields().map(|(field, value)| format!("{}: {value:?},", field.name())).collect()
+            let mut text = String::new();
+            for (field, value) in message.fields() {
+                let _ = write!(text, "{}: {value:?},", field.name());
+            }
+            text
         }
         other => format!("{other:?}"),
     }

@@ -87,7 +87,7 @@ impl CoreClient {
     /// [`ErrorKind::Connection`]: an option that cannot be used.
     pub fn new(options: CoreOptions) -> Result<Self> {
         let transport = Transport::new(options)?;
-        let models = Arc::new(Models::new(transport.clone())?);
+        let models = Arc::new(Models::new(transport.clone()));
         let verifying = models.clone();
         let keeper = Keeper::new(
             transport.clone(),

@@ -75,6 +75,3 @@ impl Codec {
         Ok(plan)
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -186,6 +186,3 @@ fn fingerprint(models: &[Option<Told>], served: &[Option<Served>]) -> u64 {
     let _ = write!(hashed, "{models:?}{served:?}");
     hashed.0.finish()
 }
-
-#[cfg(test)]
-mod tests;

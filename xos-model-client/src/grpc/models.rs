@@ -46,9 +46,9 @@ enum Source {
 }
 
 impl Models {
-    pub(crate) fn new(transport: Transport) -> Result<Self> {
+    pub(crate) fn new(transport: Transport) -> Self {
         let nothing = Served { codec: Arc::new(Codec::new(Arc::new(RemoteSchema::empty()))), number: 0 };
-        Ok(Models { transport, told: watch::Sender::new(nothing), known: Mutex::default() })
+        Models { transport, told: watch::Sender::new(nothing), known: Mutex::default() }
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Served> {
@@ -104,9 +104,15 @@ impl Models {
             }
             is_new
         };
-        if is_new && self.has_unknown_models() {
+        if !is_new {
+            return Ok(());
+        }
+        if self.has_unknown_models() {
             self.read_xproto().await;
         }
+        let served = self.told.borrow().clone();
+        let models = served.remote().schema.models().iter().filter(|model| !model.name().is_empty()).count();
+        info!(models, "read the models of the core");
         Ok(())
     }
 
@@ -160,8 +166,6 @@ impl Models {
         if previous.is_some_and(|previous| previous.fingerprint() == remote.fingerprint()) {
             return Ok(());
         }
-        let models = remote.schema.models().iter().filter(|model| !model.name().is_empty()).count();
-        info!(models, "read the models of the core");
         self.told.send_replace(Served {
             codec: Arc::new(Codec::new(Arc::new(remote))),
             number: before.number + 1,

@@ -109,11 +109,11 @@ impl CoreClient {
         loop {
             let served = self.served();
             let (missing, wrong) = files::differences(served.remote(), &needed);
-            if missing.is_empty() && wrong.is_empty() {
+            if missing.is_empty() && wrong.is_empty() && state.why_away().is_none() {
                 return Ok(());
             }
             let restarted = state.generation().is_some_and(|now| now > before) || start.elapsed() > RESTART;
-            if restarted && missing.is_empty() {
+            if restarted && missing.is_empty() && !wrong.is_empty() {
                 let problem = format!(
                     "are served by the core with other fields than those of this program: {}",
                     wrong.join("; ")
@@ -143,8 +143,8 @@ impl CoreClient {
     async fn tell_why_not_served(&self) {
         match self.loaded().await {
             Ok(loaded) if loaded.model_status != 0 => {
-                let from = loaded.model_output.len().saturating_sub(OUTPUT);
-                let from = (from..).find(|at| loaded.model_output.is_char_boundary(*at)).unwrap_or(from);
+                let from =
+                    loaded.model_output.ceil_char_boundary(loaded.model_output.len().saturating_sub(OUTPUT));
                 error!(
                     status = loaded.model_status,
                     output = &loaded.model_output[from..],

@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn a_password_is_never_shown() {
-        let mut options = CoreOptions::default();
-        options.credentials = Some(Credentials::new("admin", Password::literal("letmein-1")));
+        let credentials = Some(Credentials::new("admin", Password::literal("letmein-1")));
+        let options = CoreOptions { credentials, ..CoreOptions::default() };
         assert!(!format!("{options:?}").contains("letmein"), "{options:?}");
         assert!(format!("{options:?}").contains("admin"));
     }

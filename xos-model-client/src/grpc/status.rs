@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 pub use code::Code;
 use python::Python;
 
-use crate::error::{Error, ErrorKind, FieldFault, closest};
+use crate::error::{Error, ErrorKind, Faults, FieldFault, closest};
 use crate::grpc::transport::CallError;
 use crate::model::ModelName;
 use crate::value::ObjectId;
@@ -56,6 +56,10 @@ impl About<'_> {
         }
     }
 
+    fn query(&self, reason: String) -> Error {
+        ErrorKind::Query { model: self.model(), field: "the conditions given".to_owned(), reason }.into()
+    }
+
     fn onboarding(&self, problem: &str) -> Error {
         ErrorKind::Onboarding { service: self.model.to_owned(), problem: problem.to_owned() }.into()
     }
@@ -75,13 +79,12 @@ pub fn explain(error: CallError, about: &About<'_>) -> Error {
         CallError::NotSent { reason, .. } => ErrorKind::Away { reason }.into(),
         CallError::Lost { reason } => about.unknown(reason),
         CallError::Deadline(after) if about.doing == Doing::Read => ErrorKind::Deadline(after).into(),
-        CallError::Deadline(_) => about.unknown(error.to_string()),
         CallError::Auth { reason } => ErrorKind::Unauthenticated { reason }.into(),
         CallError::RequestTooLarge { .. } => about.invalid(vec![FieldFault::whole(error.to_string())]),
         CallError::AnswerTooLarge { .. } if about.doing == Doing::Read => {
             ErrorKind::Core { code: Code::RESOURCE_EXHAUSTED.name(), reason: error.to_string() }.into()
         }
-        CallError::AnswerTooLarge { .. } => about.unknown(error.to_string()),
+        CallError::Deadline(_) | CallError::AnswerTooLarge { .. } => about.unknown(error.to_string()),
         CallError::Status { code, details } => classify(code, &details, about),
     }
 }
@@ -99,17 +102,17 @@ pub fn classify(code: Code, details: &str, about: &About<'_>) -> Error {
         return ErrorKind::Unauthenticated { reason: "check the username and the password".to_owned() }
             .into();
     }
-    let core = CoreError::read(details);
-    let text = shorten(&core.text);
+    let said = CoreError::read(details);
+    let text = shorten(&said.text);
     match code {
         Code::NOT_FOUND => {
-            ErrorKind::NotFound { model: about.model(), id: core.id.map_or(about.id, ObjectId::new) }.into()
+            ErrorKind::NotFound { model: about.model(), id: said.id.map_or(about.id, ObjectId::new) }.into()
         }
         Code::PERMISSION_DENIED => {
             ErrorKind::Denied { model: about.model(), id: about.id, reason: text }.into()
         }
         Code::INVALID_ARGUMENT if about.doing == Doing::Onboard => about.onboarding(&format!("were refused: {text}")),
-        Code::INVALID_ARGUMENT => about.invalid(core.faults(text)),
+        Code::INVALID_ARGUMENT => about.invalid(said.faults(text)),
         Code::ALREADY_EXISTS => match details {
             "ERROR_LIVE_MODELS" => about.onboarding(
                 "cannot be unloaded: they have live objects; delete these first, or unload with automatic cleaning",
@@ -119,43 +122,53 @@ pub fn classify(code: Code, details: &str, about: &About<'_>) -> Error {
             ),
             _ => about.invalid(vec![FieldFault::whole(text)]),
         },
-        Code::UNIMPLEMENTED => ErrorKind::NoSuchModel { model: about.model(), like: None }.into(),
+        Code::UNIMPLEMENTED if about.doing != Doing::Onboard && !about.model.is_empty() => ErrorKind::NoSuchModel { model: about.model(), like: None }.into(),
         Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE | Code::CANCELLED => about.unknown(format!("{code}: {text}")),
         Code::RESOURCE_EXHAUSTED if text.starts_with("Received message larger than max") => {
             about.invalid(vec![FieldFault::whole(format!("the request is too large for the core ({text}): send less"))])
         }
-        Code::UNKNOWN => unknown(&core, text, about),
+        Code::UNKNOWN => unknown(&said, text, about),
         _ => ErrorKind::Core { code: code.name(), reason: text }.into(),
     }
 }
 
-/// What `UNKNOWN` means: validation, a missing object, a broken database, or a fault of the core.
-fn unknown(core: &CoreError, text: String, about: &About<'_>) -> Error {
-    if core.name.is_some() {
+/// What `UNKNOWN` means: validation, a missing object, a broken database, or a fault of the said.
+fn unknown(said: &CoreError, text: String, about: &About<'_>) -> Error {
+    if said.name.is_some() {
         // An exception of the core's own that it has no code for: XOSMissingField, XOSConflictingField and others.
-        return about.invalid(core.faults(text));
+        return about.invalid(said.faults(text));
     }
-    let has = |words: &str| core.text.contains(words);
-    if let Some(faults) = Python::parse(&core.text).and_then(faults_of) {
-        return about.invalid(faults);
+    let has = |words: &str| said.text.contains(words);
+    if let Some(faults) = Python::parse(&said.text).and_then(faults_of) {
+        return match about.doing {
+            // A value in a condition that its field cannot have.
+            Doing::Read => about.query(Faults(&faults).to_string()),
+            Doing::Write | Doing::Onboard => about.invalid(faults),
+        };
     }
-    if core.text.ends_with(" matching query does not exist.") {
-        return ErrorKind::NotFound { model: about.model(), id: about.id }.into();
+    if let Some(missing) = said.text.strip_suffix(" matching query does not exist.") {
+        // A write can also fail because what it links to is gone.
+        let missing = missing.trim_end_matches("_decl");
+        return match about.doing {
+            Doing::Write if missing != about.model => about.invalid(vec![FieldFault::whole(text)]),
+            _ => ErrorKind::NotFound { model: ModelName::Owned(missing.to_owned()), id: about.id }.into(),
+        };
     }
     if has("values to unpack") || has("value to unpack") {
         let reason = "the core could not read the credentials; log in by session".to_owned();
         return ErrorKind::Unauthenticated { reason }.into();
     }
     if has("'ascii' codec can't encode") {
-        return poisoned(core, about);
+        return poisoned(said, about);
     }
     if let Some(field) =
-        core.text.strip_prefix("The following fields do not exist in this model or are m2m fields: ")
+        said.text.strip_prefix("The following fields do not exist in this model or are m2m fields:")
     {
+        let field = field.strip_prefix(' ').unwrap_or(field);
         let field = field.split(',').next().unwrap_or(field);
         return ErrorKind::NoSuchField { model: about.model(), field: field.to_owned(), like: None }.into();
     }
-    if let Some(rest) = core.text.strip_prefix("Cannot resolve keyword '") {
+    if let Some(rest) = said.text.strip_prefix("Cannot resolve keyword '") {
         let (field, rest) = rest.split_once('\'').unwrap_or((rest, ""));
         let choices = rest.split_once("Choices are: ").map_or("", |(_, choices)| choices);
         let like = closest(field, choices.split(", "));
@@ -173,10 +186,7 @@ fn unknown(core: &CoreError, text: String, about: &About<'_>) -> Error {
         Doing::Write if REFUSED_WRITES.iter().any(|words| has(words)) => {
             about.invalid(vec![FieldFault::whole(text)])
         }
-        Doing::Read if REFUSED_QUERIES.iter().any(|words| has(words)) => {
-            ErrorKind::Query { model: about.model(), field: "the conditions given".to_owned(), reason: text }
-                .into()
-        }
+        Doing::Read if REFUSED_QUERIES.iter().any(|words| has(words)) => about.query(text),
         Doing::Read | Doing::Write => ErrorKind::Core { code: Code::UNKNOWN.name(), reason: text }.into(),
     }
 }
@@ -216,8 +226,9 @@ const REFUSED_WRITES: [&str; 10] = [
 ];
 
 /// What the core says of a query that it cannot run.
-const REFUSED_QUERIES: [&str; 10] = [
+const REFUSED_QUERIES: [&str; 11] = [
     "does not exist\nLINE ",
+    "operator does not exist: ",
     "invalid literal for int()",
     "must specify iValue or sValue",
     "unknown operator",

@@ -11,11 +11,13 @@ mod services;
 mod tls;
 
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::uri::PathAndQuery;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
@@ -205,7 +207,7 @@ impl Transport {
         loop {
             let permit = self.0.permits.acquire().await;
             let begun = Instant::now();
-            let request = self.request(body, meta, badge, left)?;
+            let request = request(body, meta, badge, left)?;
             let error = match self.attempt(path, request, left, deadline).await {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -233,44 +235,6 @@ impl Transport {
         }
     }
 
-    fn request(
-        &self,
-        body: &Bytes,
-        meta: &CallMeta,
-        badge: Option<&Badge>,
-        deadline: Duration,
-    ) -> Result<Request<Bytes>, CallError> {
-        let mut request = Request::new(body.clone());
-        request.set_timeout(deadline);
-        let metadata = request.metadata_mut();
-        if let Some(badge) = badge {
-            badge.show(metadata);
-        }
-        if !meta.is_update {
-            return Ok(request);
-        }
-        if let Some(fields) = &meta.update_fields {
-            let value = MetadataValue::try_from(fields.as_str()).map_err(|_| CallError::Status {
-                code: Code::INVALID_ARGUMENT,
-                details: format!("a name of a field is not ASCII: {}", fields.escape_debug()),
-            })?;
-            metadata.insert("update_fields", value);
-        }
-        if meta.caller.is_some_and(Caller::is_synchronizer) {
-            metadata.insert("caller_kind", MetadataValue::from_static("synchronizer"));
-        }
-        // The core asks whether they are there, not for their value.
-        match meta.caller {
-            Some(Caller::Step) => _ = metadata.insert("is_sync_save", MetadataValue::from_static("1")),
-            Some(Caller::Policy) => _ = metadata.insert("is_policy_save", MetadataValue::from_static("1")),
-            _ => (),
-        }
-        if meta.touch == Touch::Updated {
-            metadata.insert("always_update_timestamp", MetadataValue::from_static("1"));
-        }
-        Ok(request)
-    }
-
     async fn attempt(
         &self,
         path: &PathAndQuery,
@@ -285,8 +249,13 @@ impl Transport {
             grpc.ready().await.map_err(|error| Status::from_error(error.into()))?;
             grpc.unary(request, path.clone(), BytesCodec).await
         };
-        let outcome = match tokio::time::timeout(left, call).await {
-            Ok(outcome) => outcome,
+        // A status whose details are not what they should be makes tonic panic.
+        let outcome = match tokio::time::timeout(left, AssertUnwindSafe(call).catch_unwind()).await {
+            Ok(Ok(outcome)) => outcome,
+            Ok(Err(_)) => {
+                let reason = format!("{} answered with a status that cannot be read", self.endpoint());
+                return Err(CallError::Lost { reason });
+            }
             Err(_) => Err(Status::from_error(Box::new(causes::OwnDeadline))),
         };
         let error = match outcome {
@@ -320,6 +289,43 @@ impl Transport {
     fn lock(&self) -> MutexGuard<'_, Option<Line>> {
         self.0.line.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn request(
+    body: &Bytes,
+    meta: &CallMeta,
+    badge: Option<&Badge>,
+    deadline: Duration,
+) -> Result<Request<Bytes>, CallError> {
+    let mut request = Request::new(body.clone());
+    request.set_timeout(deadline);
+    let metadata = request.metadata_mut();
+    if let Some(badge) = badge {
+        badge.show(metadata);
+    }
+    if !meta.is_update {
+        return Ok(request);
+    }
+    if let Some(fields) = &meta.update_fields {
+        let value = MetadataValue::try_from(fields.as_str()).map_err(|_| CallError::Status {
+            code: Code::INVALID_ARGUMENT,
+            details: format!("a name of a field is not ASCII: {}", fields.escape_debug()),
+        })?;
+        metadata.insert("update_fields", value);
+    }
+    if meta.caller.is_some_and(Caller::is_synchronizer) {
+        metadata.insert("caller_kind", MetadataValue::from_static("synchronizer"));
+    }
+    // The core asks whether they are there, not for their value.
+    match meta.caller {
+        Some(Caller::Step) => _ = metadata.insert("is_sync_save", MetadataValue::from_static("1")),
+        Some(Caller::Policy) => _ = metadata.insert("is_policy_save", MetadataValue::from_static("1")),
+        _ => (),
+    }
+    if meta.touch == Touch::Updated {
+        metadata.insert("always_update_timestamp", MetadataValue::from_static("1"));
+    }
+    Ok(request)
 }
 
 impl fmt::Debug for Transport {

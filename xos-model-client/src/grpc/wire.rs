@@ -13,8 +13,8 @@ pub(crate) use write::{
     put_bool, put_bytes, put_double, put_float, put_int32, put_int32s, put_text, put_uint32,
 };
 
-/// Deeper nested groups than this are no message of a core.
-const DEEPEST: usize = 32;
+/// Deeper nested groups than this are no message of a core; other libraries have the same limit.
+const DEEPEST: usize = 100;
 
 /// How a value is written: the lower three bits of a tag.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -324,7 +324,7 @@ mod tests {
         ] {
             assert_eq!(fault(bytes), WireFault { offset, what }, "{bytes:?}");
         }
-        assert_eq!(fault(&[0x0b; 100]).what, "groups are nested too deep");
+        assert_eq!(fault(&[0x0b; 200]).what, "groups are nested too deep");
         assert_eq!(
             fault(&[0x0d]).to_string(),
             "no valid protobuf at byte 1: the message ends within a number"

@@ -49,8 +49,25 @@ impl Document {
     /// # Ok::<(), xproto::SyntaxErrors>(())
     /// ```
     pub fn models(&self) -> Result<Vec<ModelDef>, Findings> {
+        self.models_knowing(&HashSet::new())
+    }
+
+    /// As [`models`](Document::models), where bases may also be models that the core has from other services.
+    ///
+    /// # Errors
+    ///
+    /// As [`models`](Document::models).
+    pub fn models_against<'a>(
+        &self,
+        known: impl IntoIterator<Item = &'a ModelDef>,
+    ) -> Result<Vec<ModelDef>, Findings> {
+        self.models_knowing(&known.into_iter().map(|model| model.name.as_ref()).collect())
+    }
+
+    pub(super) fn models_knowing(&self, more: &HashSet<&str>) -> Result<Vec<ModelDef>, Findings> {
         let scope = self.scope();
         let mut known: HashSet<&str> = core_models().map(|model| model.name.as_ref()).collect();
+        known.extend(more);
         known.extend(self.messages().map(|message| message.name.as_str()));
         let mut faults = Faults { document: self, found: Vec::new() };
         let models: Vec<ModelDef> =
@@ -184,7 +201,7 @@ fn place_of(message: &Message, name: &str) -> Place {
 }
 
 /// The field that the core gives to each model without base.
-fn id() -> FieldDef {
+pub(super) fn id() -> FieldDef {
     FieldDef { help: Cow::Borrowed("The id that the core gives it"), ..bare("id", 0, Kind::Int32) }
 }
 

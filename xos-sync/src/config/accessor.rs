@@ -158,7 +158,10 @@ impl Accessor {
         let full = tree.get::<String>("accessor.durability").is_some_and(|durability| durability == "full");
         let (password, password_file) =
             if kind == AccessorKind::Grpcapi { read_password(tree) } else { (None, None) };
-        check_certificate(tree);
+        needs_the_other(tree, ["accessor.cert_file", "accessor.key_file"]);
+        if kind == AccessorKind::Grpcapi {
+            needs_the_other(tree, ["accessor.username", "accessor.password"]);
+        }
         let default = Self::default();
         Self {
             kind,
@@ -228,7 +231,8 @@ fn read_kind(tree: &mut Tree) -> Option<AccessorKind> {
 
 /// Keys of another kind of core are accepted; nobody should believe that they do something.
 fn warn_of_unused(tree: &mut Tree, kind: AccessorKind) {
-    const REMOTE: [&str; 13] = [
+    const REMOTE: [&str; 14] = [
+        "models_dir",
         "accessor.endpoint",
         "accessor.username",
         "accessor.password",
@@ -280,13 +284,11 @@ fn read_password(tree: &mut Tree) -> (Option<SecretString>, Option<PathBuf>) {
     (None, None)
 }
 
-/// A certificate is worth nothing without its key, and the other way round.
-fn check_certificate(tree: &mut Tree) {
-    const BOTH: [&str; 2] = ["accessor.cert_file", "accessor.key_file"];
-    let there = BOTH.map(|key| tree.origin(key));
-    let (origin, key, other) = match there {
-        [Some(origin), None] => (origin, BOTH[0], BOTH[1]),
-        [None, Some(origin)] => (origin, BOTH[1], BOTH[0]),
+/// Of two keys neither is worth anything without the other.
+fn needs_the_other(tree: &mut Tree, keys: [&str; 2]) {
+    let (origin, key, other) = match keys.map(|key| tree.origin(key)) {
+        [Some(origin), None] => (origin, keys[0], keys[1]),
+        [None, Some(origin)] => (origin, keys[1], keys[0]),
         _ => return,
     };
     tree.problem(Problem::new(&origin, format!("{key} needs {other}")).key(key));

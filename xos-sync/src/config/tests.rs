@@ -21,14 +21,11 @@ fn the_tutorials_file_loads_unchanged() {
     assert_eq!(config.logging.level, LogLevel::Debug);
     assert_eq!(config.logging.outputs, [LogOutput::default()]);
     assert!(
-        matches!(config.core("hello-world"), CoreChoice::Remote { endpoint, .. } if endpoint == "xos-core:50051")
+        matches!(config.core("hello-world"), CoreChoice::Remote { endpoint } if endpoint == "xos-core:50051")
     );
     assert_eq!(
         folder.warnings(&config),
-        [
-            "config.yaml:6: models_dir means nothing here: models and steps are named in the program",
-            "config.yaml:7: steps_dir means nothing here: models and steps are named in the program",
-        ]
+        ["config.yaml:7: steps_dir means nothing here: models and steps are named in the program",]
     );
 }
 
@@ -96,7 +93,7 @@ nova: {enabled: true, ca_ssl_cert: c, default_flavor: f, default_security_group:
     warned.sort_unstable();
     let expected = "backoff_disabled blueprints config_dir error_map_path event_bus event_steps_dir feefie \
                     images_directory kafka_bootstrap_servers keep_temp_files link_graph model_policies_dir \
-                    models_dir node_key nova proxy_ssh pull_steps_dir steps_dir sys_dir wrappers xos_dir";
+                    node_key nova proxy_ssh pull_steps_dir steps_dir sys_dir wrappers xos_dir";
     assert_eq!(warned.join(" "), expected);
 }
 
@@ -280,7 +277,7 @@ fn the_kind_of_core_is_never_guessed_against_the_file() {
     );
     check("username: u", "accessor.username needs accessor.endpoint");
     let remote = load("accessor: {kind: grpcapi}").unwrap().core("x");
-    assert!(matches!(remote, CoreChoice::Remote { endpoint, .. } if endpoint == DEFAULT_ENDPOINT));
+    assert!(matches!(remote, CoreChoice::Remote { endpoint } if endpoint == DEFAULT_ENDPOINT));
     assert_eq!(
         warnings("accessor: {kind: embedded, endpoint: 'a:1'}"),
         ["config.yaml:1: accessor.endpoint means nothing with accessor.kind: embedded"]
@@ -292,19 +289,57 @@ fn the_kind_of_core_is_never_guessed_against_the_file() {
 }
 
 #[test]
+fn of_two_keys_that_belong_together_none_stands_alone() {
+    for (given, missing) in [("username", "password"), ("password", "username"), ("cert_file", "key_file")] {
+        assert_eq!(
+            error(&format!("accessor:\n  endpoint: a:1\n  {given}: x\n")),
+            format!("config.yaml:3: accessor.{given} needs accessor.{missing}")
+        );
+    }
+}
+
+#[test]
+fn how_to_reach_a_remote_core() {
+    let text = "accessor:
+  endpoint: a:1
+  username: u
+  password: '@secret'
+  login: session
+  ca_file: ca.crt
+  server_name: xos-core
+  call_deadline: 5 s
+  list_deadline: 1 min
+  in_flight: 2
+  max_message_size: 100
+";
+    let folder = Folder::with(&[("config.yaml", text), ("secret", "hunter2")]);
+    let accessor = folder.load(&[]).unwrap().accessor;
+    assert_eq!(accessor.login, Login::Session);
+    assert_eq!(accessor.ca_file, Some(folder.path("ca.crt")));
+    assert_eq!(accessor.password_file, Some(folder.path("secret")));
+    assert_eq!(accessor.server_name.as_deref(), Some("xos-core"));
+    assert_eq!(accessor.call_deadline, Duration::from_secs(5));
+    assert_eq!(accessor.list_deadline, Duration::from_secs(60));
+    assert_eq!((accessor.in_flight, accessor.max_message_size), (2, 100));
+    let default = Accessor::default();
+    assert_eq!((default.in_flight, default.max_message_size), (4, 64));
+    assert_eq!(accessor.connect_timeout, default.connect_timeout);
+}
+
+#[test]
 fn a_password_may_stand_in_a_file() {
-    let text = "accessor:\n  endpoint: a:1\n  password: '@secret'\n";
+    let text = "accessor:\n  endpoint: a:1\n  username: u\n  password: '@secret'\n";
     let folder = Folder::with(&[("config.yaml", text), ("secret", "  hunter2 \nsecond line\n")]);
     let config = folder.load(&[]).unwrap();
     assert_eq!(config.accessor.password.unwrap().expose_secret(), "hunter2");
     let check = |folder: &Folder, expected: &str| assert_eq!(folder.load(&[]).unwrap_err(), expected);
     check(
         &Folder::with(&[("config.yaml", text)]),
-        "config.yaml:3: cannot read the password file secret: No such file or directory (os error 2)",
+        "config.yaml:4: cannot read the password file secret: No such file or directory (os error 2)",
     );
     check(
         &Folder::with(&[("config.yaml", text), ("secret", "\nhunter2\n")]),
-        "config.yaml:3: the first line of the password file secret is empty",
+        "config.yaml:4: the first line of the password file secret is empty",
     );
     // An embedded core has no password: the file need not exist.
     let args = Args { config: Some(folder.path("config.yaml")), db: Some("x.db".into()), ..Args::default() };
@@ -343,10 +378,10 @@ fn a_password_never_shows() {
         let error = Config::load_with(folder.path("config.yaml"), &Environment::empty()).unwrap_err();
         assert!(!format!("{error} {error:?}").contains(SECRET), "{line:?}: {error}");
     }
-    let text = format!("accessor:\n  endpoint: a:1\n  password: {SECRET}\n");
+    let text = format!("accessor:\n  endpoint: a:1\n  username: u\n  password: {SECRET}\n");
     for config in [
         load(&text).unwrap(),
-        Folder::with(&[("config.yaml", "accessor: {endpoint: 'a:1'}")])
+        Folder::with(&[("config.yaml", "accessor: {endpoint: 'a:1', username: u}")])
             .load(&[("XOS_SYNC_ACCESSOR__PASSWORD", SECRET)])
             .unwrap(),
     ] {

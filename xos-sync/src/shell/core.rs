@@ -8,6 +8,7 @@ use std::time::Duration;
 use tracing::{Span, info, warn};
 use xos_model_client::{Change, Cursor, Error, ModelAccessor, Schema};
 
+use super::layout::Layout;
 use super::{Io, Shell, Stopping};
 use crate::engine::{Event, Outcome};
 use crate::error::Result;
@@ -59,7 +60,7 @@ impl Shell {
                     self.tell(Event::Gap);
                 }
                 Change::Schema(schema) => {
-                    if self.observes_other_models(&schema) {
+                    if observes_other_models(&self.layout, &schema) {
                         self.shut_down(Stopping::SchemaChanged);
                     }
                 }
@@ -115,11 +116,12 @@ impl Shell {
             self.read_changes();
         }
     }
+}
 
-    /// Whether a new schema has models that steps take and that are not known yet, or known ones with other fields.
-    fn observes_other_models(&self, schema: &Schema) -> bool {
-        self.layout.leaves().any(|leaf| {
-            schema.by_id(leaf.id).is_none_or(|model| model.fields.len() != leaf.shape.fields().len())
-        }) || schema.models().len() != self.layout.schema.models().len()
-    }
+/// Whether a new schema has models that steps take and that are not known yet, or known ones with other fields.
+pub(super) fn observes_other_models(layout: &Layout, schema: &Schema) -> bool {
+    layout
+        .leaves()
+        .any(|leaf| schema.by_id(leaf.id).is_none_or(|model| model.fields.len() != leaf.shape.fields().len()))
+        || schema.models().len() != layout.schema.models().len()
 }

@@ -35,9 +35,11 @@ impl Plan {
     /// A value that its field cannot hold, or that cannot be sent.
     pub fn encode_create(&self, fields: &[(FieldPos, Value)]) -> Result<Bytes> {
         let mut out = Vec::with_capacity(256);
+        let ascending = is_ascending(fields);
         for (at, (position, value)) in fields.iter().enumerate() {
             let place = self.place(*position)?;
-            if is_replaced(fields, at) || !matches!(place.writable, Writable::Yes | Writable::Reverse) {
+            let is_replaced = !ascending && is_replaced(fields, at);
+            if is_replaced || !matches!(place.writable, Writable::Yes | Writable::Reverse) {
                 continue;
             }
             // Nothing, where a new object has nothing anyway, is said best by saying nothing.
@@ -75,11 +77,12 @@ impl Plan {
     ) -> Result<Option<SetMessage>> {
         let mut out = Vec::with_capacity(256);
         put_int32(&mut out, 1, id.get());
-        let mut names = Names(String::new());
+        let mut names = Names(String::with_capacity(16 * (fields.len() + 1)));
+        let ascending = is_ascending(fields);
         let mut sets_members = false;
         for (at, (position, value)) in fields.iter().enumerate() {
             let place = self.place(*position)?;
-            if is_replaced(fields, at) {
+            if !ascending && is_replaced(fields, at) {
                 continue;
             }
             match place.writable {
@@ -192,13 +195,13 @@ impl Plan {
     }
 
     fn invalid(&self, id: ObjectId, place: &Place, message: impl Into<String>) -> Error {
-        let fault = FieldFault::of(self.field_name(place), message);
+        let fault = FieldFault::of(place.field_name(), message);
         Error::invalid(self.shape.model().clone(), id, vec![fault])
     }
 
     fn not_sendable(&self, id: ObjectId, place: &Place, reason: &'static str) -> Error {
         let model = self.shape.model().clone();
-        ErrorKind::NotSendable { model, id, field: self.field_name(place), reason }.into()
+        ErrorKind::NotSendable { model, id, field: place.field_name(), reason }.into()
     }
 }
 
@@ -212,6 +215,11 @@ impl Names {
         }
         self.0.push_str(name);
     }
+}
+
+/// Whether each position comes once, as it nearly always does.
+fn is_ascending(fields: &[(FieldPos, Value)]) -> bool {
+    fields.is_sorted_by(|(one, _), (next, _)| one < next)
 }
 
 /// Whether a later value for the same position replaces this one.

@@ -81,8 +81,8 @@ pub struct Plan {
     pub(super) non_ascii: NonAscii,
     pub(super) shape: Arc<Shape>,
     pub(super) places: Box<[Place]>,
-    /// By number on the wire: the position plus one, 0 for what the shape does not ask for.
-    pub(super) by_number: Box<[u16]>,
+    /// By number on the wire: where a value belongs and how it is written, `None` for what the shape does not ask for.
+    pub(super) by_number: Box<[Option<(u16, Type)>]>,
     /// The positions of lists: an absent one is empty.
     pub(super) lists: Box<[u16]>,
     /// Positions that ask for the same field as an earlier one, and that one.
@@ -121,12 +121,12 @@ impl Plan {
             })
             .collect::<Result<_>>()?;
         let most = places.iter().map(|place| usize::from(place.number)).max().unwrap_or(0);
-        let mut by_number = vec![0; most + 1];
+        let mut by_number: Vec<Option<(u16, Type)>> = vec![None; most + 1];
         let mut twins = Vec::new();
-        for (place, at) in places.iter().zip(1_u16..) {
+        for (place, at) in places.iter().zip(0_u16..) {
             match &mut by_number[usize::from(place.number)] {
-                0 => by_number[usize::from(place.number)] = at,
-                first => twins.push((at - 1, *first - 1)),
+                Some((first, _)) => twins.push((at, *first)),
+                none => *none = Some((at, place.kind)),
             }
         }
         let lists = places.iter().zip(0..).filter(|(place, _)| place.kind == Type::Links).map(|(_, at)| at);
@@ -172,17 +172,19 @@ impl Plan {
         ErrorKind::Convert {
             model: self.shape.model().clone(),
             id,
-            field: self.field_name(place),
+            field: place.field_name(),
             expected: expected.to_owned(),
             found: found.into(),
         }
         .into()
     }
+}
 
-    /// The name of a field, as people know it.
-    pub(super) fn field_name(&self, place: &Place) -> String {
-        let name = if place.kind == Type::Links { place.name.strip_suffix("_ids") } else { None };
-        name.unwrap_or(&place.name).to_owned()
+impl Place {
+    /// The name of the field, as people know it.
+    pub(super) fn field_name(&self) -> String {
+        let name = if self.kind == Type::Links { self.name.strip_suffix("_ids") } else { None };
+        name.unwrap_or(&self.name).to_owned()
     }
 }
 

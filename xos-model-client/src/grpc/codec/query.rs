@@ -141,6 +141,9 @@ fn compared(field: &FieldInfo, condition: &Condition) -> Result<Compared, String
     }
     Ok(match kind {
         Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip => match value {
+            Value::Text(text) if text.contains('\0') => {
+                return Err("no text of the core contains the character NUL".to_owned());
+            }
             Value::Text(text) => Compared::Text(text.clone()),
             _ => return Err(expected("a text", value)),
         },

@@ -20,8 +20,8 @@ const ALWAYS: [&str; 3] = ["updated", "enacted", "deleted"];
 pub(super) enum Base {
     /// Nothing.
     None,
-    /// The base of all.
-    XosBase,
+    /// `XOSBase`.
+    OfAll,
     /// The model of the message at this place.
     Message(usize),
 }
@@ -72,7 +72,7 @@ pub(super) fn bases(
         while let Base::Message(next) = bases[at] {
             (at, steps) = (next, steps + 1);
             if steps > messages.len() {
-                bases[start] = Base::XosBase;
+                bases[start] = Base::OfAll;
                 break;
             }
         }
@@ -122,10 +122,10 @@ impl<'a> Finder<'a> {
         let below: Vec<Mark<'_>> =
             message.members.iter().filter(|member| member.number / 100 < highest).map(mark).collect();
         if below.len() <= self.xos_base.len() {
-            return Base::XosBase;
+            return Base::OfAll;
         }
         let candidates = self.by_fields.get(&below).map(Vec::as_slice).unwrap_or_default();
-        self.best(message, candidates.iter().copied()).map_or(Base::XosBase, Base::Message)
+        self.best(message, candidates.iter().copied()).map_or(Base::OfAll, Base::Message)
     }
 
     /// The base that the program knows of, when the core's fields do not speak against it.
@@ -133,7 +133,7 @@ impl<'a> Finder<'a> {
         let base = self.known.get(message.name.as_str())?.base.as_deref();
         match base {
             None => Some(Base::None),
-            Some(XOS_BASE) => Some(Base::XosBase),
+            Some(XOS_BASE) => Some(Base::OfAll),
             Some(base) => {
                 let at = *self.by_name.get(base)?;
                 let fields: HashSet<Mark<'_>> = message.members.iter().map(mark).collect();

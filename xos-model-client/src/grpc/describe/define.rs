@@ -56,13 +56,13 @@ impl Define<'_> {
         def.is_abstract = false;
         def.base = match self.bases[at] {
             Base::None => None,
-            Base::XosBase => Some(XOS_BASE.into()),
+            Base::OfAll => Some(XOS_BASE.into()),
             Base::Message(base) => Some(self.messages[base].name.clone().into()),
         };
         def.owner_class = def.owner_class.filter(|owner| self.by_name.contains_key(owner.as_ref()));
         let inherited: HashSet<&str> = match self.bases[at] {
             Base::None => HashSet::new(),
-            Base::XosBase => self.xos_base.iter().map(|member| member.name.as_str()).collect(),
+            Base::OfAll => self.xos_base.iter().map(|member| member.name.as_str()).collect(),
             Base::Message(base) => {
                 self.messages[base].members.iter().map(|member| member.name.as_str()).collect()
             }
@@ -145,18 +145,20 @@ impl Define<'_> {
         if let Some((target, back)) = &member.link {
             let told = back.clone().or_else(|| self.back_of_list(model, member, target, field.link.as_ref()));
             let known = field.link.take();
+            let is_list = member.kind == Kind::Links;
             let reverse_number = known
                 .as_ref()
                 .filter(|known| known.reverse.as_deref() == told.as_deref())
                 .and_then(|known| known.reverse_number);
-            let reverse = told.map(Cow::Owned).or_else(|| known.and_then(|known| known.reverse));
+            let reverse = told.map(Cow::Owned).or_else(|| known.filter(|_| !is_list)?.reverse);
             field.link = Some(LinkDef { target: target.clone().into(), reverse, reverse_number });
         }
         field
     }
 
-    /// What the other end of a many-to-many list calls the way back. The list does not say, so it is the one that
-    /// the program knows, else the only one from this model that no single link is the cause of.
+    /// What the other end of a many-to-many list calls the way back. The list does not say: it is what the program
+    /// knows; else, where it is the only list of this model that leads there, the only way back that no other link is
+    /// the cause of.
     fn back_of_list(
         &self,
         model: &str,
@@ -168,17 +170,23 @@ impl Define<'_> {
             return None;
         }
         let from = self.message(model)?;
-        let target = self.message(target)?;
-        let taken = |back: &&Back| {
-            from.members.iter().any(|other| {
-                other.link.as_ref().and_then(|(_, name)| name.as_deref()) == Some(back.name.as_str())
-            })
-        };
-        let mut free = target.backs.iter().filter(|back| back.from == model && !taken(back));
-        let known = known.and_then(|known| known.reverse.as_deref());
-        if let Some(same) = free.clone().find(|back| Some(back.name.as_str()) == known) {
-            return Some(same.name.clone());
+        let mut backs = self.message(target)?.backs.iter().filter(|back| back.from == model);
+        if let Some(known) = known {
+            // What the program knows counts as long as the core has it.
+            let known = known.reverse.as_deref()?;
+            return backs.any(|back| back.name == known).then(|| known.to_owned());
         }
+        let leads_there = |other: &&Member| {
+            other.kind == Kind::Links && other.link.as_ref().is_some_and(|(other, _)| other == target)
+        };
+        if from.members.iter().filter(leads_there).count() > 1 {
+            return None;
+        }
+        let taken = |back: &&Back| {
+            let mut names = from.members.iter().filter_map(|other| other.link.as_ref()?.1.as_deref());
+            names.any(|name| name == back.name)
+        };
+        let mut free = backs.filter(|back| !taken(back));
         let only = free.next()?;
         free.next().is_none().then(|| only.name.clone())
     }
@@ -212,7 +220,7 @@ impl Define<'_> {
         let named = from.members.iter().find(|member| {
             let Some((target, name)) = &member.link else { return false };
             let declared = known.and_then(|def| def.fields.iter().find(|field| field.name == member.name));
-            let link = declared.and_then(|field| field.link.as_ref());
+            let link = declared.filter(|field| agrees(member, field)).and_then(|field| field.link.as_ref());
             let name = name.clone().or_else(|| self.back_of_list(&from.name, member, target, link));
             target == model && name.as_deref() == Some(back.name.as_str())
         });

@@ -53,13 +53,12 @@ impl RemoteSchema {
                 name(own.base.as_deref())
             );
             // Objects are told apart by their root: `Service` 5 and `Slice` 5 are two objects.
-            let root = self.schema.by_id(info.root).map(|root| root.name());
-            let matters = own.base.as_ref().is_some_and(|base| {
-                let theirs = self.schema.model(base);
-                theirs.is_none_or(|base| {
-                    !base.def.is_abstract && self.schema.by_id(base.root).map(|root| root.name()) != root
-                })
-            });
+            let base = own.base.as_ref().map(|base| self.schema.model(base));
+            let matters = match base {
+                None => false,
+                Some(None) => true,
+                Some(Some(base)) => !base.def.is_abstract && base.root != info.root,
+            };
             list.add(None, matters, what);
         }
         for field in own.fields.iter().filter(|field| !field.is_id()) {

@@ -37,7 +37,10 @@ pub(super) fn needed_models(load: &LoadModels) -> Vec<&ModelDef> {
 pub(super) fn of(load: &LoadModels, own: &[&ModelDef], served: &Schema) -> Result<ServiceFiles> {
     let mut files = load.files.clone();
     if files.xprotos.is_empty() {
-        let contents = xproto::write(&load.name, own.iter().copied());
+        let contents =
+            xproto::write(own.iter().copied(), &xproto::WriteOptions::default()).map_err(|findings| {
+                refused(load, format!("cannot be loaded, as xproto cannot say what they are:\n{findings}"))
+            })?;
         files.xprotos.push(ServiceFile { name: format!("{}.xproto", file_name(&load.name)), contents });
     }
     check_names(load, &files)?;

@@ -219,9 +219,8 @@ mod tests {
 
     #[test]
     fn the_cores_words_lose_every_secret() {
-        let mut options = CoreOptions::default();
-        options.credentials = Some(Credentials::new("admin", Password::literal("letmein")));
-        let auth = Auth::new(&options);
+        let credentials = Some(Credentials::new("admin", Password::literal("letmein")));
+        let auth = Auth::new(&CoreOptions { credentials, ..CoreOptions::default() });
         auth.remember("letmein");
         auth.remember("abc");
         let status =

@@ -47,7 +47,7 @@ pub(super) fn explain(status: &Status, dial: &Dial, line: &Line, deadline: Durat
             return not_sent(fault.hint, &fault.to_string());
         }
         if let Some(error) = cause.downcast_ref::<ConnectError>()
-            && !sources(error).any(|cause| cause.is::<DialFault>())
+            && !sources(error).any(<dyn Error>::is::<DialFault>)
         {
             let (hint, problem) = handshake(error, dial);
             return not_sent(hint, &problem);

@@ -237,6 +237,24 @@ impl Wire {
         };
         self.heard.store(heard as u8, Ordering::Relaxed);
     }
+
+    /// A peer that hangs up has often said why, but nobody reads that after a write failed. The failure is told when
+    /// the words are there; they come at once, as the peer has hung up.
+    fn hear_last_words<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if self.first.is_empty() && matches!(written, Poll::Ready(Err(_))) {
+            let mut words = [0; HEAD];
+            let mut words = ReadBuf::new(&mut words);
+            if self.stream.poll_peek(cx, &mut words).is_pending() {
+                return Poll::Pending;
+            }
+            self.hear(words.filled());
+        }
+        written
+    }
 }
 
 impl Drop for Wire {
@@ -264,7 +282,8 @@ impl AsyncRead for Wire {
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let done = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.hear_last_words(cx, done)
     }
 
     fn poll_write_vectored(
@@ -272,7 +291,8 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let done = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.hear_last_words(cx, done)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -280,7 +300,8 @@ impl AsyncWrite for Wire {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let done = Pin::new(&mut self.stream).poll_flush(cx);
+        self.hear_last_words(cx, done)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

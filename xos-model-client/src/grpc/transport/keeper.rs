@@ -1,17 +1,20 @@
 //! Knowing whether the core is there, and getting it back.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{BackoffBuilder as _, ExponentialBuilder};
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
+use http::uri::PathAndQuery;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::{CallError, CallKind, CallMeta, Transport, Trouble};
-use http::uri::PathAndQuery;
 
 /// How long the core may take to show that it is there at all.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
@@ -79,7 +82,9 @@ impl Keeper {
     pub fn new(transport: Transport, verify: Verify) -> Self {
         let since = Instant::now();
         let (told, state) = watch::channel(LinkState::Connecting { since, attempts: 0, last_error: None });
-        let task = tokio::spawn(Keeping { transport, verify, told, generation: 0 }.run());
+        let keeping = Keeping { transport, verify, told, generation: 0 };
+        // What it says belongs to who asked for the connection.
+        let task = tokio::spawn(keeping.run().instrument(tracing::Span::current()));
         Keeper(Arc::new(Task { state, task }))
     }
 
@@ -101,7 +106,7 @@ impl Keeper {
                 return generation;
             }
             if states.changed().await.is_err() {
-                // The task panicked in `verify`: there will be no connection.
+                // The runtime is stopping.
                 std::future::pending::<()>().await;
             }
         }
@@ -187,7 +192,10 @@ impl Keeping {
         let schema = self.transport.get_schema().await;
         match schema {
             Err(error) if error.is_connection() => Err(error.to_string()),
-            schema => (self.verify)(schema).await.map(|()| verified),
+            schema => match AssertUnwindSafe((self.verify)(schema)).catch_unwind().await {
+                Ok(outcome) => outcome.map(|()| verified),
+                Err(_) => Err("looking at the core's schema panicked: this is a bug".to_owned()),
+            },
         }
     }
 

@@ -128,7 +128,8 @@ impl Files {
     }
 
     fn add(&mut self, file: Bytes) -> Result<(), Status> {
-        let name = text_field(&file, 1).ok_or_else(|| Status::internal("it sent a file without a name"))?;
+        let name = text_field(&file, 1).filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| Status::internal("it sent a file without a name"))?;
         for (_, needed) in Chunks(&file).filter(|(field, _)| *field == 3) {
             let needed = String::from_utf8_lossy(needed).into_owned();
             if self.asked.insert(needed.clone()) {

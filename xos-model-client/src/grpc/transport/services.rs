@@ -1,10 +1,12 @@
 //! The few calls that need no schema, written by hand.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 
 use super::{CallError, CallKind, CallMeta, Transport};
-use std::time::Duration;
+use crate::grpc::status::Code;
 
 /// How long the core may take to tell its schema: it does so while it starts, too.
 const SCHEMA: Duration = Duration::from_secs(30);
@@ -27,7 +29,7 @@ impl Transport {
     pub async fn get_xproto(&self) -> Result<String, CallError> {
         let answer = self.ask("/xos.utility/GetXproto", CallKind::Read).await?;
         text_field(&answer, 1).ok_or_else(|| CallError::Status {
-            code: crate::grpc::status::Code::INTERNAL,
+            code: Code::INTERNAL,
             details: "the answer to GetXproto is no text".to_owned(),
         })
     }
