@@ -1,16 +1,18 @@
 //! The hello-world models, steps that note what they do, and a synchronizer at work on a stand-in.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use xos_model_client::xproto;
+use xos_model_client::grpc::{CoreClient, CoreOptions, Credentials, Password};
+use xos_model_client::{Caller, ModelClient, xproto};
 use xos_sync::config::AccessorKind;
 use xos_sync::model_client::{Model, ModelDef};
 use xos_sync::prelude::*;
 use xos_sync::{Config, run_until};
-use xos_sync_tests::stand_in::{LoadRequest, Options, StandIn};
+use xos_sync_tests::stand_in::{Called, LoadRequest, Options, StandIn};
 
 /// Says hello to everybody.
 #[derive(XosModel, Clone, Debug)]
@@ -63,7 +65,7 @@ impl SyncStep for Greet {
         match o.hello_to.as_str() {
             "defer" => return Err(StepError::deferred("Maybe later")),
             "fail" => return Err("Maybe not".into()),
-            "fail with ümlauts" => return Err("schön".into()),
+            "fail with umlauts" => return Err("schön".into()),
             "handle" => {
                 o.backend_handle = Some("handle-1".into());
                 ctx.save(o).await?;
@@ -146,6 +148,38 @@ impl Lab {
         let core = StandIn::start(options).await.unwrap();
         let config = config(&core.uri());
         Lab { core, log: Log::default(), config }
+    }
+
+    /// What a client needs to reach this core.
+    pub(crate) fn core_options(&self) -> CoreOptions {
+        let mut options = CoreOptions::new(self.core.uri());
+        options.credentials = Some(Credentials::new("admin@opencord.org", Password::literal("letmein")));
+        options
+    }
+
+    /// A client of this core over the wire, connected.
+    pub(crate) async fn connect(&self) -> CoreClient {
+        let client = CoreClient::new(self.core_options()).unwrap();
+        client.ready().await.unwrap();
+        client
+    }
+
+    /// The same, on somebody's behalf.
+    pub(crate) async fn connect_as(&self, caller: Caller) -> ModelClient {
+        ModelClient::new(Arc::new(self.connect().await), caller)
+    }
+
+    /// The fields in the message of a call, as text.
+    pub(crate) fn sent(&self, called: &Called) -> BTreeMap<String, String> {
+        let message = self.core.request_of(called).unwrap();
+        message.fields().map(|(field, value)| (field.name().to_owned(), value.to_string())).collect()
+    }
+
+    /// The only call of a method.
+    pub(crate) fn only(&self, method: &str) -> Called {
+        let mut calls = self.core.calls_of(method);
+        assert_eq!(calls.len(), 1, "{method}: {calls:?}");
+        calls.remove(0)
     }
 
     /// The synchronizer of hello world.
@@ -241,4 +275,9 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("this did not happen: {what}");
+}
+
+/// What is wrong with a field.
+pub(crate) fn named(field: &str, message: &str) -> (String, String) {
+    (field.to_owned(), message.to_owned())
 }

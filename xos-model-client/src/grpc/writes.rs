@@ -1,6 +1,7 @@
 //! Creations, changes and deletions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::CoreClient;
 use super::codec::{Plan, encode_id};
@@ -14,6 +15,9 @@ use crate::query::{Operator, Query};
 use crate::record::{Record, Shape, ShapeField};
 use crate::schema::ModelInfo;
 use crate::value::{ObjectId, Value};
+
+/// How long after a failure an object is looked for again.
+const LOOK_AGAIN: Duration = Duration::from_millis(100);
 
 impl CoreClient {
     pub(super) async fn write_one(&self, write: Write) -> Result<Written> {
@@ -95,7 +99,19 @@ impl CoreClient {
                 error => return Err(error),
             },
         };
-        match self.get_one(shape, id).await? {
+        let there = match self.get_one(shape, id).await {
+            Ok(there) => there,
+            Err(error) if !deleted => return Err(error),
+            Err(error) if error.is_interruption() => {
+                let reason = format!(
+                    "the core took the deletion, and then could not be asked what it came to: {error}"
+                );
+                return Err(ErrorKind::OutcomeUnknown { reason }.into());
+            }
+            // One with a text that the core cannot send: to delete it is the way to be rid of it.
+            Err(_) => return Ok(Written { id, record: None, changed: true }),
+        };
+        match there {
             None if deleted => Ok(Written { id, record: None, changed: true }),
             None => Err(ErrorKind::NotFound { model: shape.model().clone(), id }.into()),
             Some(record) => {
@@ -138,8 +154,13 @@ impl CoreClient {
         };
         let query = key.conditions.iter().cloned().fold(Query::live(shape.clone()), Query::with);
         let look = async {
-            self.until_up().await;
-            self.find_all(&query, ObjectId::UNSET).await
+            loop {
+                self.until_up().await;
+                match self.find_all(&query, ObjectId::UNSET).await {
+                    Err(error) if error.is_interruption() => tokio::time::sleep(LOOK_AGAIN).await,
+                    found => return found,
+                }
+            }
         };
         // As long as the call itself might have taken.
         let found = match tokio::time::timeout(self.transport().options().call_deadline, look).await {
