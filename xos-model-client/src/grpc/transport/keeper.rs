@@ -176,6 +176,8 @@ impl Keeping {
     }
 
     async fn attempt(&self) -> Result<u64, String> {
+        // What went wrong before says nothing of what this attempt finds: the connection may be the same as before.
+        self.transport.0.trouble.send_replace(Trouble { at: 0, error: None });
         // A dead peer is found out sooner by a small question.
         let sign = self.transport.call(
             PathAndQuery::from_static("/xos.utility/NoOp"),
