@@ -426,6 +426,23 @@ async fn it_stops_at_once_while_it_unloads() {
 }
 
 #[tokio::test]
+async fn it_stops_at_once_while_it_asks_again_to_unload() {
+    let mut lab = Lab::new().await;
+    let jon = lab.core.client().create(service("Jon")).await.unwrap();
+    let program = lab.start();
+    lab.until_status::<HelloWorldService>(jon.id, "1 OK").await;
+    program.stop().await.unwrap();
+    lab.config.desired_state = DesiredState::Unload;
+    let program = lab.start();
+    until("it was asked", async || lab.core.calls_of("UnloadModels").iter().any(|it| it.code.is_some()))
+        .await;
+    lab.core.hang("UnloadModels");
+    until("it was asked again", async || lab.core.count("UnloadModels") == 2).await;
+    let end = tokio::time::timeout(Duration::from_secs(10), program.stop()).await.expect("it stops at once");
+    assert!(end.unwrap_err().to_string().contains("the models are still loaded"));
+}
+
+#[tokio::test]
 async fn a_broken_xproto_never_reaches_the_core() {
     let lab = Lab::on(options()).await;
     let client = lab.connect().await;
