@@ -228,7 +228,10 @@ impl Run {
             if asked_to_stop.as_mut().take_output().is_some() {
                 return Err(ErrorKind::NotUnloaded { left }.into());
             }
-            left = self.ask_to_unload().await?;
+            left = match unless(stop.as_mut(), self.ask_to_unload()).await {
+                Some(left) => left?,
+                None => return Err(ErrorKind::NotUnloaded { left }.into()),
+            };
             if left > 0 && self.is_remote {
                 info!(seconds = UNLOAD_AGAIN.as_secs(), "TRYAGAIN received. Expect to try again");
                 if unless(stop.as_mut(), tokio::time::sleep(UNLOAD_AGAIN)).await.is_none() {

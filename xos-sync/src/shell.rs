@@ -19,6 +19,7 @@ mod core;
 mod crew;
 mod events;
 mod facts;
+mod held;
 mod hooks;
 mod inbox;
 pub(crate) mod layout;

@@ -17,7 +17,7 @@ use xos_sync::model_client::{ErrorKind, Model, ObjectId};
 use xos_sync_tests::stand_in::Called;
 
 use crate::support::{
-    HelloWorldService, HelloWorldServiceInstance, Lab, greeting, named, options, service, until,
+    HelloWorldService, HelloWorldServiceInstance, Lab, greeting, loaded, named, options, service, until,
 };
 
 /// A core with the service `Jon` (greets) and the instance `Arya`.
@@ -493,7 +493,7 @@ async fn an_answer_above_the_limit_says_what_to_do() {
 
 /// A core that needs a while for each call.
 async fn slow() -> (Lab, HelloWorldServiceInstance) {
-    let mut options = options().with_models(crate::support::models());
+    let mut options = loaded();
     options.latency = Duration::from_millis(5);
     let lab = Lab::on(options).await;
     lab.core.client().create(service("Jon")).await.unwrap();

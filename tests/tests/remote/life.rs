@@ -6,7 +6,9 @@ use xos_model_client::{Caller, ModelAccessor as _};
 use xos_sync::model_client::{Model, ModelClient, ObjectId};
 use xos_sync_tests::stand_in::Called;
 
-use crate::support::{HelloWorldService, HelloWorldServiceInstance, Lab, greeting, options, service, until};
+use crate::support::{
+    HelloWorldService, HelloWorldServiceInstance, Lab, advance, greeting, options, service, until,
+};
 
 const UPDATE: &str = "UpdateHelloWorldServiceInstance";
 const RESULT: &str = "enacted,backend_status,backend_register,backend_code";
@@ -100,7 +102,7 @@ async fn the_same_failure_again_stores_only_the_register() {
     assert!(updates[2..].iter().all(|fields| fields == "backend_register"), "{updates:?}");
     let failed: HelloWorldServiceInstance = client.get(arya.id).await.unwrap();
     assert_eq!(failed.enacted, None);
-    assert!(failed.backend_register.as_ref().unwrap().contains("\"failures\": "));
+    assert!(failed.backend_register.as_ref().unwrap().contains("\"failures\":"));
     program.stop().await.unwrap();
 }
 
@@ -120,7 +122,11 @@ async fn what_failed_and_is_changed_gets_ok() {
 async fn a_deferred_object_is_in_progress() {
     let (lab, program, client) = with_jon().await;
     let arya = client.create(greeting("defer")).await.unwrap();
-    lab.until_status::<HelloWorldServiceInstance>(arya.id, "0 Provisioning in progress // Maybe later").await;
+    // DESIGN: a deferred object has not failed for good, and is not OK.
+    lab.until_status::<HelloWorldServiceInstance>(arya.id, "2 Provisioning in progress // Maybe later").await;
+    let register =
+        lab.core.client().get::<HelloWorldServiceInstance>(arya.id).await.unwrap().backend_register.clone();
+    assert!(register.unwrap().contains("\"kind\":\"deferred\""));
     program.stop().await.unwrap();
 }
 
@@ -293,20 +299,17 @@ async fn polls_are_as_far_apart_as_configured() {
     lab.core.client().create(service("Jon")).await.unwrap();
     let program = lab.start();
     until("the service is synced", async || lab.log.count("sync service Jon") == 1).await;
-    let filters = || lab.core.count("FilterHelloWorldService");
     until("the result is stored", async || lab.core.count("UpdateHelloWorldService") == 2).await;
     lab.core.forget_calls();
-    // What happens within the next 5 s, without waiting for them: nothing.
+    let polls = || {
+        let calls = lab.core.calls_of("FilterHelloWorldService");
+        calls.iter().filter(|called| lab.sent(called).get("kind").is_some_and(|kind| kind == "2")).count()
+    };
     for round in 1..=3 {
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_millis(4_900)).await;
-        tokio::time::resume();
-        let before = filters();
-        assert!(before <= 2 * (round - 1), "{before} calls before round {round}");
-        tokio::time::pause();
-        tokio::time::advance(Duration::from_millis(200)).await;
-        tokio::time::resume();
-        until("the poll", async || filters() == 2 * round).await;
+        advance(Duration::from_millis(4_900)).await;
+        assert!(polls() <= round, "{} polls in round {round}", polls());
+        advance(Duration::from_millis(200)).await;
+        until("the poll", async || polls() >= round).await;
     }
     program.stop().await.unwrap();
 }

@@ -38,11 +38,44 @@ pub(crate) struct HelloWorldServiceInstance {
 
 /// What steps did, in order.
 #[derive(Clone, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<String>>>);
+pub(crate) struct Log(Arc<Mutex<Vec<String>>>, Arc<Mutex<AtWork>>);
+
+/// How many steps are at work, by object.
+#[derive(Default)]
+struct AtWork {
+    now: BTreeMap<ObjectId, usize>,
+    most: usize,
+}
+
+/// A step at work.
+struct Working(Log, ObjectId);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        if let Some(count) = self.0.1.lock().unwrap().now.get_mut(&self.1) {
+            *count -= 1;
+        }
+    }
+}
 
 impl Log {
     pub(crate) fn say(&self, text: impl Into<String>) {
         self.0.lock().unwrap().push(text.into());
+    }
+
+    fn work(&self, id: ObjectId) -> Working {
+        let mut at_work = self.1.lock().unwrap();
+        let count = at_work.now.entry(id).or_default();
+        *count += 1;
+        let count = *count;
+        at_work.most = at_work.most.max(count);
+        drop(at_work);
+        Working(self.clone(), id)
+    }
+
+    /// The most steps that were at work on one instance at once.
+    pub(crate) fn at_once(&self) -> usize {
+        self.1.lock().unwrap().most
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
@@ -61,6 +94,7 @@ impl SyncStep for Greet {
     type Model = HelloWorldServiceInstance;
 
     async fn sync_record(&self, ctx: &Context, o: &mut HelloWorldServiceInstance) -> StepResult {
+        let _working = self.0.work(o.id);
         self.0.say(format!("sync {}", o.hello_to));
         match o.hello_to.as_str() {
             "defer" => return Err(StepError::deferred("Maybe later")),
@@ -69,6 +103,11 @@ impl SyncStep for Greet {
             "handle" => {
                 o.backend_handle = Some("handle-1".into());
                 ctx.save(o).await?;
+            }
+            "alone" => {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                self.0.say("alone is done");
+                return Ok(());
             }
             "slow" => tokio::time::sleep(Duration::from_millis(700)).await,
             _ => {}
@@ -79,6 +118,7 @@ impl SyncStep for Greet {
     }
 
     async fn delete_record(&self, _: &Context, o: &HelloWorldServiceInstance) -> StepResult {
+        let _working = self.0.work(o.id);
         self.0.say(format!("delete {}", o.hello_to));
         Ok(())
     }
@@ -125,6 +165,11 @@ pub(crate) fn options() -> Options {
     Options { models_of: Arc::new(models_of), ..Options::fast() }
 }
 
+/// The same, with the hello-world models loaded already.
+pub(crate) fn loaded() -> Options {
+    Options { models_of: Arc::new(models_of), ..Options::fast().with_models(models()) }
+}
+
 fn models_of(request: &LoadRequest) -> Result<Vec<ModelDef>, String> {
     let files = request.files.xprotos.iter().map(|file| (file.name.as_str(), file.contents.as_str()));
     let document = xproto::parse_files(files).map_err(|errors| errors.to_string())?;
@@ -141,7 +186,7 @@ pub(crate) struct Lab {
 impl Lab {
     /// With the hello-world models loaded already.
     pub(crate) async fn new() -> Self {
-        Lab::on(options().with_models(models())).await
+        Lab::on(loaded()).await
     }
 
     pub(crate) async fn on(options: Options) -> Self {
@@ -260,6 +305,11 @@ impl Program {
         let _ = self.task.await;
     }
 
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.task.is_finished()
+    }
+
     /// How it ends by itself.
     pub(crate) async fn end(self) -> xos_sync::Result<()> {
         tokio::time::timeout(Duration::from_secs(30), self.task).await.expect("it ends by itself").unwrap()
@@ -280,4 +330,11 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
 /// What is wrong with a field.
 pub(crate) fn named(field: &str, message: &str) -> (String, String) {
     (field.to_owned(), message.to_owned())
+}
+
+/// This much time has passed.
+pub(crate) async fn advance(time: Duration) {
+    tokio::time::pause();
+    tokio::time::advance(time).await;
+    tokio::time::resume();
 }

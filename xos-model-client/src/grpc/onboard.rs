@@ -156,7 +156,21 @@ impl CoreClient {
         }
     }
 
+    /// Unloads models; asked again when the core went away, as the second time changes nothing.
     async fn unload(&self, name: &str, cleanup: Cleanup) -> Result<Onboarded> {
+        loop {
+            self.until_up().await;
+            match self.unload_once(name, cleanup).await {
+                Err(error) if error.is_interruption() => {
+                    warn!(e = %error, "the core went away during UnloadModels; it is asked again when it is back");
+                    tokio::time::sleep(SOON).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn unload_once(&self, name: &str, cleanup: Cleanup) -> Result<Onboarded> {
         // A service that was never loaded would be answered with a success, and the core would restart for nothing.
         let loaded = self.loaded().await?;
         let Some(service) = loaded.services.iter().find(|service| service.name == name) else {

@@ -47,6 +47,11 @@ impl Polls {
         }
     }
 
+    /// Whether the core has to be asked, because it does not tell.
+    pub(super) fn is_needed(&self) -> bool {
+        self.needed
+    }
+
     /// Whether the scan under way is to find clean objects too.
     pub(super) fn is_whole(&self) -> bool {
         self.is_whole

@@ -12,6 +12,7 @@ use xos_model_client::{
 
 use super::cache::Cache;
 use super::facts::{self, Status};
+use super::held::Held;
 use super::layout::{Layout, ReverseDependency};
 use super::{Io, Shell};
 use crate::engine::{Complete, Event, Fact, ObjectKey, Outcome, ReadId, Run, Why};
@@ -35,6 +36,8 @@ pub(super) struct Reads {
     scans: VecDeque<ModelId>,
     /// The scan that is under way.
     scanning: Option<Scan>,
+    /// Deleted objects that a poll has found, until those that may depend on them were looked for, too.
+    pub(super) held: Held,
     /// Models whose scan was refused by the core.
     refused: Vec<ModelId>,
     /// Objects that the feed told of, to be read, by leaf model.
@@ -80,7 +83,7 @@ pub(super) struct ReadDone {
 }
 
 /// What the core answered.
-struct Answer {
+pub(super) struct Answer {
     records: Vec<Option<Record>>,
     /// For each record, the objects that it waits for because they link to it; empty when the dependency graph has no
     /// such entry.
@@ -195,6 +198,7 @@ impl Shell {
         if let Some(scan) = &mut self.reads.scanning {
             scan.outdated = true;
         }
+        self.drop_held();
         self.scan_begins();
         self.next_scan();
     }
@@ -358,7 +362,15 @@ impl Shell {
 
     fn page_read(&mut self, read: ReadId, leaf: ModelId, kind: QueryKind, answer: Answer) {
         let next = answer.next;
-        self.tell_records(read, &[(leaf, answer)], Why::Scan);
+        let is_held = kind == QueryKind::DeletedObjects
+            && self.polls.is_needed()
+            && !self.reads.scans.is_empty()
+            && !answer.records.is_empty();
+        if is_held {
+            self.reads.held.keep(read, leaf, answer);
+        } else {
+            self.tell_records(read, &[(leaf, answer)], Why::Scan);
+        }
         let outdated = self.reads.scanning.is_some_and(|scan| scan.read == read && scan.outdated);
         match (next, kind) {
             _ if outdated => {
@@ -379,10 +391,13 @@ impl Shell {
 
     /// The scan of one model has ended.
     fn scanned(&mut self, read: ReadId, complete: Complete) {
-        self.tell(Event::ReadEnded(read, complete));
+        if !self.reads.held.end(read, complete) {
+            self.tell(Event::ReadEnded(read, complete));
+        }
         self.reads.scanning = None;
         self.next_scan();
         if self.reads.scanning.is_none() {
+            self.tell_held();
             self.scan_ended();
         }
     }
@@ -393,6 +408,7 @@ impl Shell {
         if error.is_interruption() {
             // The engine asks for all scans again when the core is back.
             self.reads.scans.clear();
+            self.drop_held();
         } else {
             self.reads.refused.push(leaf);
         }
@@ -428,7 +444,7 @@ impl Shell {
     }
 
     /// Tells the engine what records say, and keeps those that will be worked on as they are.
-    fn tell_records(&mut self, read: ReadId, answers: &[(ModelId, Answer)], why: Why) {
+    pub(super) fn tell_records(&mut self, read: ReadId, answers: &[(ModelId, Answer)], why: Why) {
         let layout = self.layout.clone();
         let (mut found, mut links) = mem::take(&mut self.reads.told);
         for (model, answer) in answers {

@@ -175,6 +175,8 @@ impl Keeping {
     }
 
     async fn attempt(&self) -> Result<u64, String> {
+        // What went wrong before says nothing of what this attempt finds: the connection may be the same as before.
+        self.transport.0.trouble.send_replace(Trouble { at: 0, error: None });
         // A dead peer is found out sooner by a small question.
         if let Err(error) = self.transport.sign_of_life(SIGN_OF_LIFE).await
             && error.is_connection()
