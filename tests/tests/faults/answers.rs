@@ -1,0 +1,151 @@
+//! Answers that are cut off or late: the core has done what it was asked for.
+
+use std::time::{Duration, Instant};
+
+use xos_model_client::Caller;
+use xos_sync::model_client::ErrorKind;
+use xos_sync_tests::proxy::Mode;
+
+use crate::support::{
+    HelloWorldService, HelloWorldServiceInstance, Lab, assert_away, greeting, recovers, service,
+};
+
+/// Where answers are cut: before the first byte, within the head of a frame, within headers, within a message.
+const PLACES: [u64; 8] = [0, 1, 8, 20, 60, 150, 1_000, 4_000];
+
+#[tokio::test]
+async fn a_list_that_is_cut_in_the_middle_is_read_again() {
+    let (lab, made) = Lab::with_greetings(50).await;
+    let client = lab.connect(lab.options(), Caller::Client).await;
+    for bytes in PLACES {
+        let since = Instant::now();
+        lab.proxy.cut_after(bytes);
+        let all = recovers(&format!("list cut at byte {bytes}"), since, async || {
+            client.objects::<HelloWorldServiceInstance>().all().await
+        })
+        .await;
+        let names: Vec<&str> = all.iter().map(|one| one.hello_to.as_str()).collect();
+        let expected: Vec<&str> = made.iter().map(|one| one.hello_to.as_str()).collect();
+        assert_eq!(names, expected);
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_changes_is_changed_once() {
+    let (lab, made) = Lab::with_greetings(PLACES.len()).await;
+    let client = lab.connect(lab.options(), Caller::Client).await;
+    for (bytes, one) in PLACES.into_iter().zip(&made) {
+        let mut mine = recovers("before", Instant::now(), async || {
+            client.get::<HelloWorldServiceInstance>(one.id).await
+        })
+        .await;
+        lab.core.forget_calls();
+        mine.hello_to = format!("at {bytes}");
+        lab.proxy.cut_after(bytes);
+        let since = Instant::now();
+        let saved = client.save(&mut mine).await;
+        let sent = lab.core.count("UpdateHelloWorldServiceInstance");
+        match &saved {
+            Ok(()) => assert_eq!(sent, 1),
+            Err(error) => {
+                assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
+                assert!(sent <= 1, "sent {sent} times");
+            }
+        }
+        let read = async || client.get::<HelloWorldServiceInstance>(one.id).await;
+        let read = recovers(&format!("change cut at byte {bytes}"), since, read).await;
+        let changed = read.hello_to == format!("at {bytes}");
+        assert_eq!(changed, sent == 1);
+        assert!(changed || saved.is_err());
+        assert_eq!(lab.core.count("UpdateHelloWorldServiceInstance"), sent, "not sent later either");
+    }
+}
+
+#[tokio::test]
+async fn what_a_synchronizer_changes_may_be_changed_twice() {
+    let (lab, made) = Lab::with_greetings(PLACES.len()).await;
+    let client = lab.connect(lab.options(), Caller::Engine).await;
+    for (bytes, one) in PLACES.into_iter().zip(&made) {
+        let mut mine = recovers("before", Instant::now(), async || {
+            client.get::<HelloWorldServiceInstance>(one.id).await
+        })
+        .await;
+        lab.core.forget_calls();
+        lab.proxy.cut_after(bytes);
+        mine.backend_handle = Some(format!("at {bytes}"));
+        client.save(&mut mine).await.unwrap();
+        let sent = lab.core.count("UpdateHelloWorldServiceInstance");
+        assert!((1..=2).contains(&sent), "sent {sent} times");
+        let stored: HelloWorldServiceInstance = lab.store.get(one.id).await.unwrap();
+        assert_eq!(stored.backend_handle, Some(format!("at {bytes}")));
+    }
+}
+
+#[tokio::test]
+async fn what_is_created_is_there_once() {
+    let lab = Lab::new().await;
+    let client = lab.connect(lab.options(), Caller::Client).await;
+    for bytes in PLACES {
+        recovers("before", Instant::now(), async || client.objects::<HelloWorldService>().all().await).await;
+        // With a key that only one object can have.
+        let name = format!("service {bytes}");
+        lab.proxy.cut_after(bytes);
+        let since = Instant::now();
+        match client.create(service(&name)).await {
+            Ok(made) => assert_eq!(made.hello_from, name),
+            Err(error) => assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}"),
+        }
+        let all = recovers(&format!("service cut at byte {bytes}"), since, async || {
+            client.objects::<HelloWorldService>().all().await
+        })
+        .await;
+        assert_eq!(all.iter().filter(|one| one.hello_from == name).count(), 1);
+        // Without one.
+        let name = format!("greeting {bytes}");
+        lab.proxy.cut_after(bytes);
+        match client.create(greeting(&name)).await {
+            Ok(made) => assert_eq!(made.hello_to, name),
+            Err(error) => assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}"),
+        }
+        assert_eq!(lab.count(&name).await, lab.creations().get(&name).copied().unwrap_or_default());
+        assert!(lab.count(&name).await <= 1);
+    }
+    assert_eq!(lab.core.count("CreateHelloWorldService"), PLACES.len());
+}
+
+#[tokio::test]
+async fn an_answer_after_the_deadline_is_no_second_write() {
+    let (lab, made) = Lab::with_greetings(1).await;
+    let client = lab.connect(lab.options_within(Duration::from_millis(500)), Caller::Client).await;
+    let mut mine: HelloWorldServiceInstance = client.get(made[0].id).await.unwrap();
+
+    lab.proxy.set(Mode::HoldAnswers);
+    mine.hello_to = "Sansa".into();
+    let error = client.save(&mut mine).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
+    assert_eq!(lab.count("Sansa").await, 1, "the change took effect");
+    let since = Instant::now();
+    lab.proxy.set(Mode::Pass);
+    let read = async || client.get::<HelloWorldServiceInstance>(made[0].id).await;
+    assert_eq!(recovers("after a held change", since, read).await.hello_to, "Sansa");
+    assert_eq!(lab.core.count("UpdateHelloWorldServiceInstance"), 1);
+
+    lab.proxy.set(Mode::HoldAnswers);
+    let error = client.create(greeting("Bran")).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
+    assert_eq!(lab.count("Bran").await, 1, "the creation took effect");
+    let since = Instant::now();
+    lab.proxy.set(Mode::Pass);
+    let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
+    let all = recovers("after a held creation", since, read).await;
+    assert_eq!(all.iter().filter(|one| one.hello_to == "Bran").count(), 1);
+    assert_eq!(lab.core.count("CreateHelloWorldServiceInstance"), 1);
+
+    lab.proxy.set(Mode::HoldAnswers);
+    assert_away(&client.delete(&mine).await.unwrap_err());
+    let since = Instant::now();
+    lab.proxy.set(Mode::Pass);
+    let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
+    let all = recovers("after a held deletion", since, read).await;
+    assert_eq!(all.iter().map(|one| one.hello_to.as_str()).collect::<Vec<_>>(), ["Bran"]);
+}
