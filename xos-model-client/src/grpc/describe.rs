@@ -68,12 +68,32 @@ impl RemoteSchema {
     ///
     /// Bytes that are no answer of `GetSchema`, that inflate to more than 64 MiB, or without the service `xos.xos`.
     pub fn read(answer: &[u8], known: &[&ModelDef], previous: Option<&RemoteSchema>) -> Result<Self> {
+        Self::find(answer, known, previous)?.ok_or_else(|| {
+            fault(format!("no file of the answer of GetSchema has the service {}", messages::SERVICE))
+        })
+    }
+
+    /// Like [`read`](RemoteSchema::read); `None` when the core serves no models: it could not build them.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](RemoteSchema::read), but for the missing service.
+    pub fn find(answer: &[u8], known: &[&ModelDef], previous: Option<&RemoteSchema>) -> Result<Option<Self>> {
         for set in inflate::descriptor_sets(answer)? {
             if let Some(messages) = messages::read(&set?)? {
-                return build(&messages, known, previous, hash_of([answer].into_iter()));
+                return build(&messages, known, previous, hash_of([answer].into_iter())).map(Some);
             }
         }
-        Err(fault(format!("no file of the answer of GetSchema has the service {}", messages::SERVICE)))
+        Ok(None)
+    }
+
+    /// The schema of a core that serves no models now; those that were there get their ids back with them.
+    ///
+    /// # Errors
+    ///
+    /// None that is known.
+    pub fn without_models(previous: Option<&RemoteSchema>) -> Result<Self> {
+        build(&[], &[], previous, 0)
     }
 
     /// The models of plain file descriptors: what server reflection answers. The files may be in any order, and a

@@ -160,7 +160,14 @@ impl Models {
         let before = self.told.borrow().clone();
         let previous = (before.number > 0).then(|| before.remote());
         let remote = match source {
-            Source::Schema(bytes) => RemoteSchema::read(bytes, &models, previous)?,
+            Source::Schema(bytes) => match RemoteSchema::find(bytes, &models, previous)? {
+                Some(remote) => remote,
+                // It can be given others all the same: only then will it have any.
+                None => {
+                    warn!("the core serves no models: it could not build those that it was given");
+                    RemoteSchema::without_models(previous)?
+                }
+            },
             Source::Files(files) => RemoteSchema::read_files(files, &models, previous)?,
         };
         if previous.is_some_and(|previous| previous.fingerprint() == remote.fingerprint()) {

@@ -57,6 +57,12 @@ impl CoreClient {
         self.until_up().await;
         let served = self.served().remote().schema.clone();
         let own = files::own_models(load, &served);
+        if own.is_empty() && load.files.xprotos.is_empty() {
+            // Only models that every core has: loading nothing would restart the core for nothing.
+            self.check_version(load).await?;
+            self.models().learn(load.models.iter().cloned())?;
+            return Ok(Onboarded::NothingChanged);
+        }
         let files = files::of(load, &own, &served)?;
         let core_version = core_version(load)?;
         let body = Bytes::from(messages::load_models(&load.name, &load.version, &files, &core_version));
@@ -75,6 +81,27 @@ impl CoreClient {
             LoadStatus::NothingChanged => Onboarded::NothingChanged,
             _ => Onboarded::Loaded { models: own.iter().map(|model| model.name.clone()).collect() },
         })
+    }
+
+    /// Whether the core is of the version that a service asks for; otherwise it is the core that says so at a load.
+    async fn check_version(&self, load: &LoadModels) -> Result<()> {
+        let wanted = core_version(load)?;
+        if wanted.is_empty() {
+            return Ok(());
+        }
+        let path = PathAndQuery::from_static("/xos.utility/GetVersion");
+        let answer = self.transport().call(path, Bytes::new(), CallMeta::default(), CallKind::Read).await;
+        let answer = answer.map_err(|error| explain(error, &about(&load.name)))?;
+        let actual = messages::version(&answer).map_err(|fault| unreadable(&fault))?;
+        let wanted: CoreVersion = wanted.parse().map_err(|wrong| refused(load, wrong))?;
+        if wanted.is_met_by(&actual) {
+            return Ok(());
+        }
+        let service = &load.name;
+        let problem = format!(
+            "cannot be used: Service {service} is requesting core version {wanted} but actual version is {actual}"
+        );
+        Err(refused(load, problem))
     }
 
     /// Waits before a load is asked for again, when that is of use.
@@ -143,11 +170,11 @@ impl CoreClient {
     async fn tell_why_not_served(&self) {
         match self.loaded().await {
             Ok(loaded) if loaded.model_status != 0 => {
-                let from =
-                    loaded.model_output.ceil_char_boundary(loaded.model_output.len().saturating_sub(OUTPUT));
+                let (output, length) = (&loaded.model_output, loaded.model_output.len());
+                let from = (length.saturating_sub(OUTPUT)..length).find(|at| output.is_char_boundary(*at));
                 error!(
                     status = loaded.model_status,
-                    output = &loaded.model_output[from..],
+                    output = &output[from.unwrap_or(length)..],
                     "the core cannot build its models"
                 );
             }

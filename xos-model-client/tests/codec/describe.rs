@@ -244,6 +244,21 @@ fn files_of_server_reflection_are_read_in_any_order() {
 }
 
 #[test]
+fn a_core_that_could_not_build_its_models_serves_none_and_gets_them_back() {
+    let other = proto::file(&[]).replace("service xos", "service other");
+    let answer = proto::answer(&proto::compile(&other));
+    assert!(RemoteSchema::find(&answer, &known(), Some(&WORLD.remote)).unwrap().is_none());
+    let none = RemoteSchema::without_models(Some(&WORLD.remote)).unwrap();
+    assert!(none.schema.models().iter().all(|model| model.name().is_empty()));
+    assert_ne!(none.fingerprint(), WORLD.remote.fingerprint());
+    let files: Vec<Vec<u8>> = WORLD.pool.files().map(|file| file.encode_to_vec()).collect();
+    let again = RemoteSchema::read_files(&files, &known(), Some(&none)).unwrap();
+    for model in WORLD.remote.schema.models() {
+        assert_eq!(again.schema.model(model.name()).unwrap().id, model.id, "{}", model.name());
+    }
+}
+
+#[test]
 fn an_answer_without_models_is_an_error_that_says_so() {
     let error = |answer: &[u8]| RemoteSchema::read(answer, &[], None).map(drop).unwrap_err().to_string();
     assert!(error(&[]).contains("no file of the answer of GetSchema has the service xos.xos"));

@@ -79,6 +79,19 @@ pub(super) fn load_status(bytes: &[u8]) -> Result<LoadStatus, WireFault> {
     })
 }
 
+/// The core's version in a `VersionInfo`.
+pub(super) fn version(bytes: &[u8]) -> Result<String, WireFault> {
+    let mut version = String::new();
+    let mut reader = Reader::new(bytes);
+    while let Some((number, wire_type)) = reader.tag()? {
+        match (number, wire_type) {
+            (1, WireType::Bytes) => version = text(reader.bytes()?),
+            _ => reader.skip(number, wire_type)?,
+        }
+    }
+    Ok(version)
+}
+
 /// `LoadStatusReply`: how the core's last start went, and what is loaded.
 #[derive(Debug, Default)]
 pub(super) struct Loaded {
@@ -167,6 +180,12 @@ mod tests {
         // A field that this version does not know.
         check(b"\x12\x01x\x08\x01", LoadStatus::NothingChanged);
         assert!(load_status(b"\x08").is_err());
+    }
+
+    #[test]
+    fn the_version_of_the_core_is_read() {
+        assert_eq!(version(b"\x0a\x054.0.4\x12\x062.7.18").unwrap(), "4.0.4");
+        assert_eq!(version(b"").unwrap(), "");
     }
 
     #[test]
