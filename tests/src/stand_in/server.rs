@@ -277,11 +277,13 @@ async fn work(shared: Arc<Shared>, call: Call, cut: Arc<Notify>) -> Option<Answe
         Some(Fault::CutAfter) => {
             shared.answering.answer(call).await;
             cut.notify_one();
-            return None;
+            drop(worker);
+            return never().await;
         }
         Some(Fault::CutBefore) => {
             cut.notify_one();
-            return None;
+            drop(worker);
+            return never().await;
         }
     };
     // A worker that hangs is lost to all others.

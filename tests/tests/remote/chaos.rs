@@ -173,7 +173,14 @@ async fn run(seed: u64) {
             .collect();
         let there = outside.there();
         let is_right = stale.is_empty() && deleted == 0 && there == expected && found.len() == expected.len();
-        (is_right, format!("not OK {stale:?}, {deleted} deleted, outside {there:?}, expected {expected:?}"))
+        let calls = lab.core.calls();
+        let last: Vec<String> =
+            calls.iter().rev().take(20).map(|it| format!("{} {:?}", it.method, it.code)).collect();
+        let text = format!(
+            "not OK {stale:?}, {deleted} deleted, outside {there:?}, expected {expected:?}, of {} calls the last {last:#?}",
+            calls.len()
+        );
+        (is_right, text)
     })
     .await;
     {

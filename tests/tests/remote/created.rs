@@ -54,12 +54,11 @@ async fn without_a_unique_key_nobody_knows() {
     let lab = Lab::new().await;
     let client = lab.connect_as(Caller::Client).await;
     client.create(service("Jon")).await.unwrap();
-    for (cut, there) in [(true, "may be it or another one"), (false, "there is none with name = Bran")] {
-        let (name, cut): (_, fn(&_, &str)) = if cut {
-            ("Arya", xos_sync_tests::stand_in::StandIn::cut_after)
-        } else {
-            ("Bran", xos_sync_tests::stand_in::StandIn::cut_before)
-        };
+    type Cut = fn(&StandIn, &str);
+    for (name, cut, there) in [
+        ("Arya", StandIn::cut_after as Cut, "may be it or another one"),
+        ("Bran", StandIn::cut_before, "there is none with name = Bran"),
+    ] {
         lab.core.forget_calls();
         cut(&lab.core, "CreateHelloWorldServiceInstance");
         let error = client.create(greeting(name)).await.unwrap_err();

@@ -70,7 +70,7 @@ fn knowing_all() -> Options {
     Options::fast().knowing(models().into_iter().chain([GoodbyeService::def()]).cloned().collect())
 }
 
-async fn serves(lab: &Lab, model: &str) -> bool {
+fn serves(lab: &Lab, model: &str) -> bool {
     lab.core.descriptors().message(&format!("xos.{model}")).is_ok() && lab.core.is_up()
 }
 
@@ -122,7 +122,7 @@ async fn who_asks_before_the_restart_is_told_after_it() {
 async fn a_second_service_restarts_the_core_under_the_first() {
     let lab = Lab::on(knowing_all()).await;
     let program = lab.start();
-    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance").await).await;
+    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance")).await;
     lab.core.client().create(service("Jon")).await.unwrap();
     let arya = lab.core.client().create(greeting("Arya")).await.unwrap();
     lab.until_status::<HelloWorldServiceInstance>(arya.id, "1 OK").await;
@@ -158,7 +158,7 @@ async fn a_fitting_core_version_is_sent_as_it_is() {
     let mut lab = Lab::on(options()).await;
     lab.config.core_version = Some(">=4.0.0".into());
     let program = lab.start();
-    until("the models are served", async || serves(&lab, "HelloWorldService").await).await;
+    until("the models are served", async || serves(&lab, "HelloWorldService")).await;
     let sent = lab.sent(&lab.core.calls_of("LoadModels")[0]);
     assert_eq!(sent.get("core_version").map(String::as_str), Some("\">=4.0.0\""));
     assert_eq!(sent.get("name").map(String::as_str), Some("\"hello-world\""));
@@ -171,7 +171,7 @@ async fn a_load_whose_answer_was_lost_is_asked_again() {
         let lab = Lab::on(options()).await;
         cut(&lab.core, "LoadModels");
         lab.connect().await.onboard(&hello()).await.unwrap();
-        assert!(serves(&lab, "HelloWorldServiceInstance").await);
+        assert!(serves(&lab, "HelloWorldServiceInstance"));
         assert_eq!(lab.core.count("LoadModels"), 2);
     }
 }
@@ -202,7 +202,7 @@ async fn a_load_that_is_not_answered_is_made_again() {
         advance(Duration::from_secs(seconds)).await;
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance").await).await;
+    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance")).await;
     stops_at_once(program).await;
 }
 
@@ -222,7 +222,7 @@ async fn required_models_that_somebody_else_loads_are_waited_for() {
     let mut lab = Lab::on(knowing_all()).await;
     lab.config.required_models = vec!["HelloWorldService".into(), "GoodbyeService".into()];
     let program = lab.start();
-    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance").await).await;
+    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance")).await;
     lab.core.client().create(service("Jon")).await.unwrap();
     let arya = lab.core.client().create(greeting("Arya")).await.unwrap();
     let other = lab.connect().await;
@@ -245,7 +245,7 @@ async fn a_core_with_models_of_others_is_waited_for_in_the_same_way() {
     lab.core.answer_late("GetXproto", Duration::from_millis(300));
     let program = lab.start();
     until("it was asked", async || lab.core.count("LoadModels") == 1).await;
-    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance").await).await;
+    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance")).await;
     until("their xproto was asked for", async || lab.core.count("GetXproto") >= 2).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     assert!(!program.has_ended());
@@ -258,7 +258,7 @@ async fn a_core_that_is_not_there_is_waited_for() {
     lab.core.kill().await;
     let program = lab.start();
     lab.core.resume().await.unwrap();
-    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance").await).await;
+    until("the models are served", async || serves(&lab, "HelloWorldServiceInstance")).await;
     stops_at_once(program).await;
 }
 
@@ -338,7 +338,7 @@ async fn models_without_objects_are_unloaded_at_once() {
     lab.config.desired_state = DesiredState::Unload;
     lab.start().end().await.unwrap();
     until("they are not served any more", async || {
-        lab.core.is_up() && !serves(&lab, "HelloWorldServiceInstance").await
+        lab.core.is_up() && !serves(&lab, "HelloWorldServiceInstance")
     })
     .await;
     assert_eq!(lab.core.count("UnloadModels"), 1);
@@ -370,7 +370,7 @@ async fn objects_are_deleted_by_their_steps_before_their_models_are_unloaded() {
     program.end().await.unwrap();
     assert_eq!((lab.log.count("delete Arya"), lab.log.count("delete service Jon")), (1, 1));
     until("they are not served any more", async || {
-        lab.core.is_up() && !serves(&lab, "HelloWorldServiceInstance").await
+        lab.core.is_up() && !serves(&lab, "HelloWorldServiceInstance")
     })
     .await;
 }
@@ -393,7 +393,7 @@ async fn an_unload_that_must_not_delete_says_what_is_in_the_way() {
     let error = client.onboard(&unload("hello-world", Cleanup::RequireClean)).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Onboarding { .. }), "{error}");
     assert!(error.to_string().contains("they have live objects"), "{error}");
-    assert!(serves(&lab, "HelloWorldService").await);
+    assert!(serves(&lab, "HelloWorldService"));
 }
 
 #[tokio::test]
@@ -406,7 +406,7 @@ async fn an_unload_goes_on_when_the_core_was_away() {
             cut(&lab.core, method);
             lab.start().end().await.unwrap();
             until("they are not served any more", async || {
-                lab.core.is_up() && !serves(&lab, "HelloWorldServiceInstance").await
+                lab.core.is_up() && !serves(&lab, "HelloWorldServiceInstance")
             })
             .await;
         }

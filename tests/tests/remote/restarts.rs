@@ -362,3 +362,17 @@ async fn a_client_gets_through_a_restart_with_its_reads() {
     assert_eq!(read.hello_to, "Arya");
     program.stop().await.unwrap();
 }
+
+#[tokio::test]
+async fn many_cuts_in_a_row_leave_the_core_at_work() {
+    let lab = Lab::new().await;
+    lab.core.client().create(service("Jon")).await.unwrap();
+    let arya = lab.core.client().create(greeting("Arya")).await.unwrap();
+    let over_wire = lab.connect_as(Caller::Client).await;
+    // More than the core has workers: a call whose connection is cut must not keep one.
+    for cut in [StandIn::cut_before as fn(&StandIn, &str), StandIn::cut_after].into_iter().cycle().take(12) {
+        cut(&lab.core, "GetHelloWorldServiceInstance");
+        until("it can be read", async || over_wire.get::<HelloWorldServiceInstance>(arya.id).await.is_ok())
+            .await;
+    }
+}
