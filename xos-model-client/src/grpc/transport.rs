@@ -289,7 +289,14 @@ impl Transport {
         let broken = error.own_deadline || !matches!(error.error, CallError::Deadline(_));
         let error = self.0.auth.censor(error.error);
         if error.is_connection() && broken {
-            self.0.trouble.send_replace(Trouble { at, error: Some(error.clone()) });
+            self.0.trouble.send_if_modified(|last| {
+                // What happened to an earlier connection is no news, and must not hide what is.
+                let is_news = at >= last.at;
+                if is_news {
+                    *last = Trouble { at, error: Some(error.clone()) };
+                }
+                is_news
+            });
         }
         error
     }

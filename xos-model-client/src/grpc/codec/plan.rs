@@ -9,6 +9,7 @@ use super::NonAscii;
 use crate::error::{Error, ErrorKind, Result};
 use crate::grpc::describe::{Method, Paths, RemoteSchema};
 use crate::model::{DefaultValue, FieldDef, Kind};
+use crate::models::core_models;
 use crate::record::{Shape, ShapeField};
 use crate::schema::{ModelInfo, ReverseLink};
 use crate::value::ObjectId;
@@ -115,13 +116,14 @@ impl Plan {
             .fields()
             .iter()
             .map(|field| match info.field(&field.name) {
-                Some(found) => place(&found.def, found.wire_number),
+                Some(found) => Ok(place(&found.def, found.wire_number)),
                 None => match reverse(&remote, info, &field.name) {
-                    Some(link) => place_of_reverse(link),
-                    None => place_of_missing(field),
+                    Some(link) => Ok(place_of_reverse(link)),
+                    None if is_of_some_core(&remote, info, &field.name) => Ok(place_of_missing(field)),
+                    None => Err(no_such_field(info, &field.name)),
                 },
             })
-            .collect();
+            .collect::<Result<_>>()?;
         let most = places.iter().map(|place| usize::from(place.number)).max().unwrap_or(0);
         let mut by_number: Vec<Option<(u16, Type)>> = vec![None; most + 1];
         let mut twins = Vec::new();
@@ -238,5 +240,23 @@ fn place_of_missing(field: &ShapeField) -> Place {
         max_length: None,
         escaped: false,
         has_default: false,
+    }
+}
+
+/// Whether the core that this program was made for has this field.
+fn is_of_some_core(remote: &RemoteSchema, info: &ModelInfo, name: &str) -> bool {
+    let mut chain = info.chain.iter().filter_map(|id| remote.schema.by_id(*id));
+    chain.any(|level| {
+        let mut core = core_models().filter(|core| core.name == *level.name());
+        core.any(|core| core.fields.iter().any(|field| field.name == name))
+    })
+}
+
+fn no_such_field(info: &ModelInfo, name: &str) -> Error {
+    match info.expect_field(name) {
+        Err(error) => error,
+        Ok(_) => {
+            ErrorKind::NoSuchField { model: info.name().clone(), field: name.to_owned(), like: None }.into()
+        }
     }
 }

@@ -112,6 +112,14 @@ impl Keeper {
     }
 }
 
+/// A connection on which the core is there.
+struct Reached {
+    /// Its number.
+    connection: u64,
+    /// What went wrong since it was looked for.
+    trouble: watch::Receiver<Trouble>,
+}
+
 struct Keeping {
     transport: Transport,
     verify: Verify,
@@ -122,8 +130,8 @@ struct Keeping {
 impl Keeping {
     async fn run(mut self) {
         loop {
-            let verified = self.reach().await;
-            let error = self.watch_over(verified).await;
+            let reached = self.reach().await;
+            let error = self.watch_over(reached).await;
             tracing::warn!(
                 endpoint = self.transport.endpoint(),
                 reason = error,
@@ -133,8 +141,8 @@ impl Keeping {
         }
     }
 
-    /// Tries until the core is there. Gives the number of the connection that it is there on.
-    async fn reach(&mut self) -> u64 {
+    /// Tries until the core is there.
+    async fn reach(&mut self) -> Reached {
         let endpoint = self.transport.endpoint();
         let delays = || {
             ExponentialBuilder::default()
@@ -149,12 +157,12 @@ impl Keeping {
         loop {
             attempts += 1;
             let error = match self.attempt().await {
-                Ok(verified) => {
+                Ok(reached) => {
                     self.generation += 1;
                     let after = format!("{:.1} s", since.elapsed().as_secs_f32());
                     tracing::info!(endpoint, attempts, after, "connected to the core");
                     self.told.send_replace(LinkState::Up { generation: self.generation });
-                    return verified;
+                    return reached;
                 }
                 Err(error) => error,
             };
@@ -174,37 +182,44 @@ impl Keeping {
         }
     }
 
-    async fn attempt(&self) -> Result<u64, String> {
-        // What went wrong before says nothing of what this attempt finds: the connection may be the same as before.
-        self.transport.0.trouble.send_replace(Trouble { at: 0, error: None });
+    async fn attempt(&self) -> Result<Reached, String> {
+        // What was told before is answered by this attempt.
+        let trouble = self.transport.0.trouble.subscribe();
         // A dead peer is found out sooner by a small question.
         if let Err(error) = self.transport.sign_of_life(SIGN_OF_LIFE).await
             && error.is_connection()
         {
             return Err(error.to_string());
         }
-        let verified = self.transport.connections();
+        let connection = self.transport.connections();
         match self.transport.schema_at_once().await {
             Err(error) if error.is_connection() => Err(error.to_string()),
             schema => match AssertUnwindSafe((self.verify)(schema)).catch_unwind().await {
-                Ok(outcome) => outcome.map(|()| verified),
+                Ok(outcome) => outcome.map(|()| Reached { connection, trouble }),
                 Err(_) => Err("looking at the core's schema panicked: this is a bug".to_owned()),
             },
         }
     }
 
-    /// Waits until the connection with this number is of no use any more, and tells why.
-    async fn watch_over(&self, verified: u64) -> String {
-        let mut trouble = self.transport.0.trouble.subscribe();
+    /// Waits until the connection is of no use any more, and tells why.
+    async fn watch_over(&self, Reached { connection, mut trouble }: Reached) -> String {
         let mut connections = self.transport.watch_connections();
-        let broken = trouble.wait_for(|Trouble { at, error }| error.is_some() && *at >= verified);
-        let other = connections.wait_for(|now| now.opened != verified || now.open == 0);
+        let broken = async {
+            loop {
+                if trouble.changed().await.is_err() {
+                    return "the connection is broken".to_owned();
+                }
+                if let Trouble { at, error: Some(error) } = &*trouble.borrow_and_update()
+                    && *at >= connection
+                {
+                    return error.to_string();
+                }
+            }
+        };
+        let other = connections.wait_for(|now| now.opened != connection || now.open == 0);
         tokio::select! {
             biased;
-            found = broken => match found.as_deref() {
-                Ok(Trouble { error: Some(error), .. }) => error.to_string(),
-                _ => "the connection is broken".to_owned(),
-            },
+            error = broken => error,
             found = other => match found.as_deref() {
                 Ok(now) if now.open == 0 => "the connection was closed".to_owned(),
                 _ => "the connection was replaced by another one".to_owned(),
