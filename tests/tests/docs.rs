@@ -7,20 +7,22 @@ use xos_sync_tests::workspace;
 const GUIDES: [&str; 3] = ["README.md", "docs/tutorial.md", "examples/hello_world/README.md"];
 
 /// Where blocks may come from: programs, tests and files that are compiled or run.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     "xos-sync/examples/page.rs",
     "tests/tests/page.rs",
     "examples/hello_world/src/main.rs",
     "examples/hello_world/src/tests.rs",
     "examples/hello_world/samples/hello-world.yaml",
     "xos-sync/src/testing.rs",
+    "xos-sync/src/config/tests.rs",
 ];
 
-/// The commands of the guides. The first three are run by `.ci/run` and by tests of the example.
-const COMMANDS: [&str; 4] = [
+/// The commands of the guides. The first four are run by `.ci/run` and by tests.
+const COMMANDS: [&str; 5] = [
     "cargo run -p hello_world",
     "cargo test --workspace",
     "cargo run -p hello_world -- --show",
+    "cargo run -p xos-sync-tests --bin stand_in",
     "cargo doc --open",
 ];
 
@@ -75,6 +77,7 @@ fn every_link_of_a_guide_leads_to_a_file() {
         let text = std::fs::read_to_string(&path).unwrap();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             if !link.starts_with("http") && !link.starts_with('#') {
+                let link = link.split('#').next().unwrap();
                 assert!(path.parent().unwrap().join(link).exists(), "{guide}: there is no {link}");
             }
         }

@@ -298,6 +298,21 @@ fn of_two_keys_that_belong_together_none_stands_alone() {
     }
 }
 
+/// The block of the example's README.
+#[test]
+fn a_remote_core_takes_four_lines() {
+    let text = "\
+name: hello-world
+accessor:
+  endpoint: xos-core:50051
+  username: admin@opencord.org
+  password: letmein
+";
+    let config = load(text).unwrap();
+    assert_eq!(config.accessor.kind, AccessorKind::Grpcapi);
+    assert!(config.warnings.is_empty());
+}
+
 #[test]
 fn how_to_reach_a_remote_core() {
     let text = "accessor:

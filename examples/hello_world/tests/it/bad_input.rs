@@ -43,11 +43,6 @@ fn cases() -> Vec<Case> {
         ),
         config("duration without a unit", "engine:\n  first_retry: 5\n", &["config.yaml:2", "first_retry"]),
         config("unknown kind of core", "accessor:\n  kind: embeded\n", &["config.yaml:2", "embeded"]),
-        config(
-            "a core on the network",
-            "accessor:\n  endpoint: xos-core:50051\n",
-            &["cannot reach a remote core yet; use accessor.kind: embedded"],
-        ),
         recipe(
             "unknown type",
             RECIPE.replace("nodes.HelloWorldService\n", "nodes.HeloWorldService\n"),

@@ -3,4 +3,5 @@
 
 mod bad_input;
 mod program;
+mod remote;
 mod support;

@@ -51,6 +51,19 @@ impl Stage {
         command
     }
 
+    /// The program with these flags, on this stage's recipe and the core that its `config.yaml` names.
+    pub(crate) fn remote_command(&self, flags: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hello_world"));
+        command
+            .arg("-C")
+            .arg(self.path("config.yaml"))
+            .arg("--recipe")
+            .arg(self.path("recipe.yaml"))
+            .args(flags);
+        command.current_dir(self.folder.path());
+        command
+    }
+
     /// Runs the program to its end.
     pub(crate) fn run(&self, flags: &[&str]) -> Output {
         self.command(flags).output().unwrap()
@@ -58,11 +71,12 @@ impl Stage {
 
     /// Starts the program, to be stopped.
     pub(crate) fn start(&self, flags: &[&str]) -> Running {
-        let mut child = self.command(flags).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let (tell, lines) = channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        Running { child, lines, log: Vec::new() }
+        Running::new(self.command(flags))
+    }
+
+    /// Starts the program on the core that `config.yaml` names, to be stopped.
+    pub(crate) fn start_remote(&self, flags: &[&str]) -> Running {
+        Running::new(self.remote_command(flags))
     }
 
     /// What `--show` prints.
@@ -81,6 +95,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    fn new(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let (tell, lines) = channel();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
+        Running { child, lines, log: Vec::new() }
+    }
+
     /// Waits until the log has a line with this.
     pub(crate) fn wait_for(&mut self, part: &str) {
         let start = Instant::now();
