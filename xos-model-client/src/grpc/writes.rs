@@ -163,9 +163,8 @@ impl CoreClient {
             }
         };
         // As long as the call itself might have taken.
-        let found = match tokio::time::timeout(self.transport().options().call_deadline, look).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(_)) | Err(_) => return Err(unknown("it could not be looked for")),
+        let Ok(Ok(found)) = tokio::time::timeout(self.transport().options().call_deadline, look).await else {
+            return Err(unknown("it could not be looked for"));
         };
         match found.as_slice() {
             [] => Err(unknown(&format!("there is none with {}", key.text))),
