@@ -1,9 +1,7 @@
 //! What a client reads and writes, and what it says to the core for that.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::join_all;
 use xos_model_client::grpc::CoreClient;
 use xos_model_client::models::{
     Node, NodeLabel, Service, ServiceGraphConstraint, ServiceInstance, ServiceKind, Site, Slice, User,
@@ -16,9 +14,7 @@ use xos_model_client::{
 use xos_sync::model_client::{ErrorKind, Model, ObjectId};
 use xos_sync_tests::stand_in::Called;
 
-use crate::support::{
-    HelloWorldService, HelloWorldServiceInstance, Lab, greeting, loaded, named, options, service, until,
-};
+use crate::support::{HelloWorldService, HelloWorldServiceInstance, Lab, greeting, named, options, service};
 
 /// A core with the service `Jon` (greets) and the instance `Arya`.
 async fn with_arya() -> (Lab, HelloWorldServiceInstance) {
@@ -325,6 +321,7 @@ async fn a_deletion_says_what_it_came_to() {
     let error = client.delete(&never).await.unwrap_err();
     assert!(error.is_not_found(), "{error}");
     assert_eq!(error.to_string(), "there is no HelloWorldServiceInstance with id 4711");
+    assert!(client.get::<HelloWorldServiceInstance>(never.id).await.unwrap_err().is_not_found());
     let mut protected = greeting("Hodor");
     protected.write_protect = true;
     let protected = lab.core.client().create(protected).await.unwrap();
@@ -339,15 +336,6 @@ async fn a_deletion_whose_answer_was_lost_is_made_again() {
     lab.core.cut_before("DeleteHelloWorldServiceInstance");
     assert_eq!(client.delete(&arya).await.unwrap(), Deleted::Yes);
     assert_eq!(lab.core.count("DeleteHelloWorldServiceInstance"), 2);
-}
-
-#[tokio::test]
-async fn an_object_that_is_not_there_is_not_found() {
-    let lab = Lab::new().await;
-    let client = lab.connect_as(Caller::Client).await;
-    let error = client.get::<HelloWorldService>(ObjectId::new(99_999)).await.unwrap_err();
-    assert!(error.is_not_found(), "{error}");
-    assert_eq!(error.to_string(), "there is no HelloWorldService with id 99999");
 }
 
 fn site(name: &str) -> Site {
@@ -489,95 +477,6 @@ async fn an_answer_above_the_limit_says_what_to_do() {
     let error = client.get::<HelloWorldServiceInstance>(arya.id).await.unwrap_err();
     assert!(error.to_string().contains("max_message_size"), "{error}");
     assert!(!error.is_interruption());
-}
-
-/// A core that needs a while for each call.
-async fn slow() -> (Lab, HelloWorldServiceInstance) {
-    let mut options = loaded();
-    options.latency = Duration::from_millis(5);
-    let lab = Lab::on(options).await;
-    lab.core.client().create(service("Jon")).await.unwrap();
-    let arya = lab.core.client().create(greeting("Arya")).await.unwrap();
-    (lab, arya)
-}
-
-#[tokio::test]
-async fn a_hundred_who_want_the_same_object_ask_a_few_times() {
-    let (lab, arya) = slow().await;
-    let client = lab.connect_as(Caller::Client).await;
-    lab.core.forget_calls();
-    let all = join_all((0..100).map(|_| client.get::<HelloWorldServiceInstance>(arya.id))).await;
-    assert!(all.iter().all(|it| it.as_ref().unwrap().hello_to == "Arya"));
-    let calls = lab.core.count("GetHelloWorldServiceInstance");
-    assert!(calls <= 8, "{calls} calls");
-}
-
-#[tokio::test]
-async fn nobody_reads_what_was_there_before_his_own_write() {
-    let (lab, arya) = slow().await;
-    let client = lab.connect_as(Caller::Client).await;
-    let readers: Vec<_> = (0..8)
-        .map(|_| {
-            let (client, id) = (client.clone(), arya.id);
-            tokio::spawn(async move {
-                loop {
-                    let _ = client.get::<HelloWorldServiceInstance>(id).await;
-                }
-            })
-        })
-        .collect();
-    let mut mine: HelloWorldServiceInstance = client.get(arya.id).await.unwrap();
-    for number in 0..30 {
-        mine.hello_to = number.to_string();
-        client.save(&mut mine).await.unwrap();
-        let read: HelloWorldServiceInstance = client.get(arya.id).await.unwrap();
-        assert_eq!(read.hello_to, number.to_string());
-    }
-    readers.iter().for_each(tokio::task::JoinHandle::abort);
-}
-
-#[tokio::test]
-async fn no_more_calls_are_under_way_than_allowed() {
-    let (lab, arya) = slow().await;
-    for _ in 0..100 {
-        lab.core.client().create(greeting("Somebody")).await.unwrap();
-    }
-    let client = lab.connect_as(Caller::Step).await;
-    lab.core.forget_calls();
-    let first = arya.id.get();
-    let calls = (0..200).map(|number| {
-        let client = client.clone();
-        async move {
-            let id = ObjectId::new(first + number % 100);
-            if number < 100 {
-                client.get::<HelloWorldServiceInstance>(id).await.map(|_| ())
-            } else {
-                let mut mine: HelloWorldServiceInstance = client.get(id).await?;
-                mine.hello_to = number.to_string();
-                client.save(&mut mine).await
-            }
-        }
-    });
-    for outcome in join_all(calls).await {
-        outcome.unwrap();
-    }
-    let most = lab.core.most_in_flight();
-    assert!((2..=4).contains(&most), "{most} at once");
-}
-
-#[tokio::test]
-async fn a_client_whose_steps_are_dropped_leaves_no_call_behind() {
-    let (lab, arya) = slow().await;
-    let client = lab.connect_as(Caller::Client).await;
-    lab.core.hang("GetHelloWorldServiceInstance");
-    for _ in 0..8 {
-        let get = client.get::<HelloWorldServiceInstance>(arya.id);
-        assert!(tokio::time::timeout(Duration::from_millis(20), get).await.is_err());
-    }
-    lab.core.heal("GetHelloWorldServiceInstance");
-    // Four places only: they are free again.
-    until("an object can be read", async || client.get::<HelloWorldServiceInstance>(arya.id).await.is_ok())
-        .await;
 }
 
 #[tokio::test]

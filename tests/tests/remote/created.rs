@@ -49,12 +49,13 @@ async fn one_that_was_not_created_is_not_created_a_second_time() {
     client.create(service("Jon")).await.unwrap();
 }
 
+type Cut = fn(&StandIn, &str);
+
 #[tokio::test]
 async fn without_a_unique_key_nobody_knows() {
     let lab = Lab::new().await;
     let client = lab.connect_as(Caller::Client).await;
     client.create(service("Jon")).await.unwrap();
-    type Cut = fn(&StandIn, &str);
     for (name, cut, there) in [
         ("Arya", StandIn::cut_after as Cut, "may be it or another one"),
         ("Bran", StandIn::cut_before, "there is none with name = Bran"),

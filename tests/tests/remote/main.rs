@@ -8,4 +8,5 @@ mod life;
 mod onboarding;
 mod restarts;
 mod scale;
+mod sharing;
 mod support;

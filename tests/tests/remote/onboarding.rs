@@ -130,7 +130,7 @@ async fn a_second_service_restarts_the_core_under_the_first() {
     assert!(matches!(other.onboard(&goodbye()).await.unwrap(), Onboarded::Loaded { .. }));
     let bran = lab.core.client().create(greeting("Bran")).await.unwrap();
     lab.until_status::<HelloWorldServiceInstance>(bran.id, "1 OK").await;
-    assert_eq!((lab.log.count("sync Arya"), lab.log.count("sync Bran")), (1, 1));
+    assert_eq!((lab.log.count("Jon greets Arya"), lab.log.count("Jon greets Bran")), (1, 1));
     program.stop().await.unwrap();
 }
 

@@ -52,7 +52,7 @@ async fn work_goes_on_after_a_restart_in_quiet_times() {
         lab.core.restart().await.unwrap();
         let one = client.create(greeting(name)).await.unwrap();
         lab.until_status::<HelloWorldServiceInstance>(one.id, "1 OK").await;
-        assert_eq!(lab.log.count(&format!("sync {name}")), 1);
+        assert_eq!(lab.log.count(&format!("Jon greets {name}")), 1);
     }
     assert_eq!(lab.log.count("sync service Jon"), 1);
     program.stop().await.unwrap();
@@ -321,7 +321,7 @@ async fn the_models_change_under_a_running_synchronizer() {
     client.save(&mut sansa).await.unwrap();
     until("the change is synced", async || lab.log.count("Jon greets Rickon") == 1).await;
     for name in ["Arya", "Bran", "Sansa"] {
-        assert_eq!(lab.log.count(&format!("sync {name}")), 1);
+        assert_eq!(lab.log.count(&format!("Jon greets {name}")), 1);
     }
     assert_eq!(lab.log.at_once(), 1);
     program.stop().await.unwrap();

@@ -1,14 +1,15 @@
-//! Deleted objects that a poll has found, until those that depend on them were looked for, too.
+//! The order in which deletions are told: deleted objects that a poll has found are held until those that depend on
+//! them were looked for, too.
 //!
 //! A poll reads the models one after the other, targets of links first. A service that is deleted with its instances
 //! would be told first, and its `delete_record` would run before theirs.
 
 use std::mem;
 
-use xos_model_client::ModelId;
+use xos_model_client::{ModelId, QueryKind};
 
 use super::Shell;
-use super::reads::Answer;
+use super::reads::{Answer, Found};
 use crate::engine::{Complete, Event, ReadId, Why};
 
 /// Reads that have not ended for the engine yet.
@@ -34,6 +35,14 @@ impl Held {
 }
 
 impl Shell {
+    /// Whether what a scan found has to wait for the scans of other models.
+    pub(super) fn is_held_back(&self, kind: QueryKind, answer: &Answer) -> bool {
+        kind == QueryKind::DeletedObjects
+            && self.polls.is_needed()
+            && !self.reads.scans.is_empty()
+            && !answer.records.is_empty()
+    }
+
     /// All models were scanned: what depends on others was told, now these, the other way round.
     pub(super) fn tell_held(&mut self) {
         let Held { answers, ends } = mem::take(&mut self.reads.held);
@@ -50,5 +59,15 @@ impl Shell {
         for (read, _) in mem::take(&mut self.reads.held).ends {
             self.tell(Event::ReadEnded(read, Complete::Partial));
         }
+    }
+
+    /// Puts deleted objects first, those that depend on others before these; then the live ones the other way round.
+    pub(super) fn in_order(&self, found: &mut [Found]) {
+        let rank =
+            |leaf: ModelId| self.reads.order.iter().position(|model| *model == leaf).unwrap_or_default();
+        found.sort_by_key(|(leaf, status, _)| {
+            let (rank, id) = (rank(*leaf) as i64, i64::from(status.id.get()));
+            if status.doomed { (0, -rank, -id) } else { (1, rank, id) }
+        });
     }
 }

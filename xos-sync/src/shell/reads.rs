@@ -31,9 +31,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 pub(super) struct Reads {
     latest: u64,
     /// The models that are observed, targets of links first.
-    order: Vec<ModelId>,
+    pub(super) order: Vec<ModelId>,
     /// Models that are to be scanned, in order, after the one that is.
-    scans: VecDeque<ModelId>,
+    pub(super) scans: VecDeque<ModelId>,
     /// The scan that is under way.
     scanning: Option<Scan>,
     /// Deleted objects that a poll has found, until those that may depend on them were looked for, too.
@@ -51,7 +51,7 @@ pub(super) struct Reads {
 }
 
 /// What a record says, with its leaf model and where its links are.
-type Found = (ModelId, Status, Range<usize>);
+pub(super) type Found = (ModelId, Status, Range<usize>);
 
 /// The scan of one model.
 #[derive(Clone, Copy)]
@@ -84,7 +84,7 @@ pub(super) struct ReadDone {
 
 /// What the core answered.
 pub(super) struct Answer {
-    records: Vec<Option<Record>>,
+    pub(super) records: Vec<Option<Record>>,
     /// For each record, the objects that it waits for because they link to it; empty when the dependency graph has no
     /// such entry.
     waits_for: Vec<Vec<ObjectKey>>,
@@ -362,11 +362,7 @@ impl Shell {
 
     fn page_read(&mut self, read: ReadId, leaf: ModelId, kind: QueryKind, answer: Answer) {
         let next = answer.next;
-        let is_held = kind == QueryKind::DeletedObjects
-            && self.polls.is_needed()
-            && !self.reads.scans.is_empty()
-            && !answer.records.is_empty();
-        if is_held {
+        if self.is_held_back(kind, &answer) {
             self.reads.held.keep(read, leaf, answer);
         } else {
             self.tell_records(read, &[(leaf, answer)], Why::Scan);
@@ -485,16 +481,6 @@ impl Shell {
         found.clear();
         links.clear();
         self.reads.told = (found, links);
-    }
-
-    /// Puts deleted objects first, those that depend on others before these; then the live ones the other way round.
-    fn in_order(&self, found: &mut [Found]) {
-        let rank =
-            |leaf: ModelId| self.reads.order.iter().position(|model| *model == leaf).unwrap_or_default();
-        found.sort_by_key(|(leaf, status, _)| {
-            let (rank, id) = (rank(*leaf) as i64, i64::from(status.id.get()));
-            if status.doomed { (0, -rank, -id) } else { (1, rank, id) }
-        });
     }
 
     /// The objects of runs that are about to start were read.
