@@ -11,6 +11,7 @@ mod services;
 mod tls;
 
 use std::fmt;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -101,6 +102,8 @@ struct Trouble {
     /// How many connections had been opened when the call began.
     at: u64,
     error: Option<CallError>,
+    /// How often the core was found silent.
+    silences: u64,
 }
 
 /// The way to one core. A clone is the same way: connection, session and calls in flight are shared.
@@ -133,7 +136,7 @@ impl Transport {
             permits: Semaphore::new(options.in_flight.min(Semaphore::MAX_PERMITS)),
             auth: Auth::new(&options),
             line: Mutex::new(None),
-            trouble: watch::Sender::new(Trouble { at: 0, error: None }),
+            trouble: watch::Sender::new(Trouble { at: 0, error: None, silences: 0 }),
             dial,
             options,
         })))
@@ -215,7 +218,7 @@ impl Transport {
         let (mut left, mut lost, mut sending) = (deadline, 0, Duration::ZERO);
         loop {
             let permit = match queue {
-                Queue::Wait => self.0.permits.acquire().await.ok(),
+                Queue::Wait => self.unless_silent(self.0.permits.acquire()).await?.ok(),
                 Queue::Pass => None,
             };
             let begun = Instant::now();
@@ -244,6 +247,26 @@ impl Transport {
                 return Err(error);
             }
             tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// Waits for this, unless the core is found silent meanwhile. Who waits for others is told so, as those are who
+    /// come later: otherwise all of them would find it out, one after the other, each after a deadline.
+    ///
+    /// # Errors
+    ///
+    /// The core fell silent.
+    pub(crate) async fn unless_silent<T>(&self, waiting: impl Future<Output = T>) -> Result<T, CallError> {
+        let mut trouble = self.0.trouble.subscribe();
+        let before = trouble.borrow_and_update().silences;
+        tokio::select! {
+            biased;
+            Ok(silent) = trouble.wait_for(|last| last.silences > before) => {
+                let problem = silent.error.as_ref().map(CallError::to_string).unwrap_or_default();
+                let reason = format!("{} gave another call no answer: {problem}", self.endpoint());
+                Err(CallError::NotSent { reason, hint: Hint::Silent })
+            }
+            done = waiting => Ok(done),
         }
     }
 
@@ -279,13 +302,9 @@ impl Transport {
 
     /// What has to be done when a call failed: draws the consequences, and takes secrets out of the core's words.
     fn failed(&self, error: causes::Cause, line: &Line, at: u64) -> CallError {
-        if error.own_deadline {
-            // A peer that died in silence looks just like a slow one: later calls get a connection of their own.
-            let mut current = self.lock();
-            if current.as_ref().is_some_and(|current| current.number == line.number) {
-                *current = None;
-            }
-        }
+        // A peer that died in silence looks just like a slow one: later calls get a connection of their own.
+        let silent =
+            error.own_deadline && self.lock().take_if(|current| current.number == line.number).is_some();
         let broken = error.own_deadline || !matches!(error.error, CallError::Deadline(_));
         let error = self.0.auth.censor(error.error);
         if error.is_connection() && broken {
@@ -293,7 +312,8 @@ impl Transport {
                 // What happened to an earlier connection is no news, and must not hide what is.
                 let is_news = at >= last.at;
                 if is_news {
-                    *last = Trouble { at, error: Some(error.clone()) };
+                    let silences = last.silences + u64::from(silent);
+                    *last = Trouble { at, error: Some(error.clone()), silences };
                 }
                 is_news
             });
