@@ -113,6 +113,12 @@ async fn what_is_created_is_there_once() {
     assert_eq!(lab.core.count("CreateHelloWorldService"), PLACES.len());
 }
 
+/// The network is good again, and the client has noticed what was wrong with it.
+async fn speaks_again(lab: &Lab) {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    lab.proxy.set(Mode::Pass);
+}
+
 #[tokio::test]
 async fn an_answer_after_the_deadline_is_no_second_write() {
     let (lab, made) = Lab::with_greetings(1).await;
@@ -124,8 +130,8 @@ async fn an_answer_after_the_deadline_is_no_second_write() {
     let error = client.save(&mut mine).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
     assert_eq!(lab.count("Sansa").await, 1, "the change took effect");
+    speaks_again(&lab).await;
     let since = Instant::now();
-    lab.proxy.set(Mode::Pass);
     let read = async || client.get::<HelloWorldServiceInstance>(made[0].id).await;
     assert_eq!(recovers("after a held change", since, read).await.hello_to, "Sansa");
     assert_eq!(lab.core.count("UpdateHelloWorldServiceInstance"), 1);
@@ -134,8 +140,8 @@ async fn an_answer_after_the_deadline_is_no_second_write() {
     let error = client.create(greeting("Bran")).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
     assert_eq!(lab.count("Bran").await, 1, "the creation took effect");
+    speaks_again(&lab).await;
     let since = Instant::now();
-    lab.proxy.set(Mode::Pass);
     let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
     let all = recovers("after a held creation", since, read).await;
     assert_eq!(all.iter().filter(|one| one.hello_to == "Bran").count(), 1);
@@ -143,8 +149,8 @@ async fn an_answer_after_the_deadline_is_no_second_write() {
 
     lab.proxy.set(Mode::HoldAnswers);
     assert_away(&client.delete(&mine).await.unwrap_err());
+    speaks_again(&lab).await;
     let since = Instant::now();
-    lab.proxy.set(Mode::Pass);
     let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
     let all = recovers("after a held deletion", since, read).await;
     assert_eq!(all.iter().map(|one| one.hello_to.as_str()).collect::<Vec<_>>(), ["Bran"]);
