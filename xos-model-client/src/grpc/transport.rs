@@ -244,7 +244,11 @@ impl Transport {
             sending += delay;
             left = left.saturating_sub(took + delay);
             if !again || left.is_zero() || sending > SENDING {
-                return Err(error);
+                return Err(match error {
+                    // Not this time, but maybe the time before.
+                    CallError::NotSent { reason, .. } if lost > 0 => CallError::Lost { reason },
+                    error => error,
+                });
             }
             tokio::time::sleep(delay).await;
         }
