@@ -1,13 +1,14 @@
 //! Answers that are cut off or late: the core has done what it was asked for.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use xos_model_client::Caller;
+use xos_model_client::{Caller, Deleted, ModelClient};
 use xos_sync::model_client::ErrorKind;
 use xos_sync_tests::proxy::Mode;
 
 use crate::support::{
-    HelloWorldService, HelloWorldServiceInstance, Lab, assert_away, greeting, recovers, service,
+    HelloWorldService, HelloWorldServiceInstance, Lab, assert_away, greeting, recovers, service, until,
 };
 
 /// Where answers are cut: before the first byte, within the head of a frame, within headers, within a message.
@@ -113,6 +114,12 @@ async fn what_is_created_is_there_once() {
     assert_eq!(lab.core.count("CreateHelloWorldService"), PLACES.len());
 }
 
+/// The network is good again, and the client has noticed what was wrong with it.
+async fn speaks_again(lab: &Lab) {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    lab.proxy.set(Mode::Pass);
+}
+
 #[tokio::test]
 async fn an_answer_after_the_deadline_is_no_second_write() {
     let (lab, made) = Lab::with_greetings(1).await;
@@ -124,8 +131,8 @@ async fn an_answer_after_the_deadline_is_no_second_write() {
     let error = client.save(&mut mine).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
     assert_eq!(lab.count("Sansa").await, 1, "the change took effect");
+    speaks_again(&lab).await;
     let since = Instant::now();
-    lab.proxy.set(Mode::Pass);
     let read = async || client.get::<HelloWorldServiceInstance>(made[0].id).await;
     assert_eq!(recovers("after a held change", since, read).await.hello_to, "Sansa");
     assert_eq!(lab.core.count("UpdateHelloWorldServiceInstance"), 1);
@@ -134,8 +141,8 @@ async fn an_answer_after_the_deadline_is_no_second_write() {
     let error = client.create(greeting("Bran")).await.unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
     assert_eq!(lab.count("Bran").await, 1, "the creation took effect");
+    speaks_again(&lab).await;
     let since = Instant::now();
-    lab.proxy.set(Mode::Pass);
     let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
     let all = recovers("after a held creation", since, read).await;
     assert_eq!(all.iter().filter(|one| one.hello_to == "Bran").count(), 1);
@@ -143,9 +150,56 @@ async fn an_answer_after_the_deadline_is_no_second_write() {
 
     lab.proxy.set(Mode::HoldAnswers);
     assert_away(&client.delete(&mine).await.unwrap_err());
+    speaks_again(&lab).await;
     let since = Instant::now();
-    lab.proxy.set(Mode::Pass);
     let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
     let all = recovers("after a held deletion", since, read).await;
     assert_eq!(all.iter().map(|one| one.hello_to.as_str()).collect::<Vec<_>>(), ["Bran"]);
+}
+
+/// "Away" promises that nothing happened. A deletion that is made again because its answer was lost, and then cannot
+/// be sent, may have happened.
+#[tokio::test]
+async fn a_deletion_whose_answer_was_lost_is_not_said_to_have_done_nothing() {
+    let (lab, made) = Lab::with_greetings(5).await;
+    let client = lab.connect(lab.options(), Caller::Client).await;
+    for (round, one) in made.iter().enumerate() {
+        lab.proxy.set(Mode::HoldAnswers);
+        let deleting = {
+            let (client, one) = (client.clone(), one.clone());
+            tokio::spawn(async move { client.delete(&one).await })
+        };
+        until("it is deleted", async || {
+            let there = lab.store.get::<HelloWorldServiceInstance>(one.id).await;
+            there.map_or(true, |there| there.deleted)
+        })
+        .await;
+        lab.proxy.set(Mode::Refuse);
+        lab.proxy.cut();
+        let error = deleting.await.unwrap().unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
+        lab.proxy.set(Mode::Pass);
+        let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
+        let left = recovers(&format!("deletion {round}"), Instant::now(), read).await;
+        assert!(left.iter().all(|it| it.id != one.id));
+    }
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_made_again_is_no_failure() {
+    let (lab, made) = Lab::with_greetings(2).await;
+    let client = lab.connect(lab.options(), Caller::Client).await;
+    for (one, is_synced) in made.iter().zip([false, true]) {
+        let mut one = one.clone();
+        if is_synced {
+            // Such an object stays until its synchronizer has seen to it; others are gone at once.
+            let engine = ModelClient::new(Arc::new(lab.core.store().clone()), Caller::Engine);
+            one = engine.get(one.id).await.unwrap();
+            one.backend_need_delete = true;
+            engine.save(&mut one).await.unwrap();
+        }
+        lab.core.cut_after("DeleteHelloWorldServiceInstance");
+        let deleted = recovers("deletion", Instant::now(), async || client.delete(&one).await).await;
+        assert_eq!(deleted, Deleted::Yes);
+    }
 }

@@ -1,9 +1,11 @@
 //! A connection that is cut, refused or slow, and what a client makes of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use xos_model_client::Caller;
+use futures_util::{FutureExt as _, StreamExt as _};
 use xos_model_client::grpc::CoreClient;
+use xos_model_client::{Caller, Change, Cursor, ModelClient};
 use xos_sync_tests::proxy::Mode;
 
 use crate::support::{
@@ -90,15 +92,17 @@ async fn who_refuses_for_a_while_is_found_again() {
     for away in [100, 1000, 3000] {
         lab.proxy.set(Mode::Refuse);
         lab.proxy.cut();
+        until("it is away", async || client.get::<HelloWorldServiceInstance>(made[0].id).await.is_err())
+            .await;
         let mut failed = 0;
         let back = Instant::now() + Duration::from_millis(away);
         while Instant::now() < back {
-            // An error at once, or nothing: whoever waits for each call waits long.
             match client.create(greeting("too early")).await {
                 Ok(_) => panic!("there is no connection"),
                 Err(error) => assert_away(&error),
             }
             failed += 1;
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let since = Instant::now();
         lab.proxy.set(Mode::Pass);
@@ -147,8 +151,26 @@ async fn a_core_that_says_it_is_unavailable_is_not_asked_for_its_schema_for_ever
     assert!(more <= 2, "the schema was read {more} times more");
 }
 
-async fn recovers_quietly(client: &xos_model_client::ModelClient, one: &HelloWorldServiceInstance) {
+async fn recovers_quietly(client: &ModelClient, one: &HelloWorldServiceInstance) {
     until("it can be read", async || client.get::<HelloWorldServiceInstance>(one.id).await.is_ok()).await;
+}
+
+/// Who found out by a call that the core was away waits to be told that it is back, even when the feed had nothing to
+/// say meanwhile.
+#[tokio::test]
+async fn a_feed_that_nobody_read_meanwhile_tells_that_the_core_is_back() {
+    let (lab, made) = Lab::with_greetings(1).await;
+    let client = lab.connect(lab.options(), Caller::Client).await;
+    let accessor = client.accessor();
+    let mut feed = accessor.feed(accessor.cursor().await.unwrap(), &[]);
+    assert!(feed.next().now_or_never().is_none(), "there is nothing to tell");
+    lab.proxy.set(Mode::Refuse);
+    lab.proxy.cut();
+    until("it is away", async || client.get::<HelloWorldServiceInstance>(made[0].id).await.is_err()).await;
+    lab.proxy.set(Mode::Pass);
+    until("it is back", async || client.get::<HelloWorldServiceInstance>(made[0].id).await.is_ok()).await;
+    assert!(matches!(feed.next().now_or_never(), Some(Some(Change::Up))));
+    assert!(feed.next().now_or_never().is_none(), "once");
 }
 
 #[tokio::test]
@@ -158,8 +180,8 @@ async fn nothing_of_a_client_is_left_when_it_is_dropped() {
     for mode in [Mode::Pass, Mode::Refuse, Mode::HalfOpen, Mode::HoldAnswers] {
         let core = CoreClient::new(lab.options()).unwrap();
         core.ready().await.unwrap();
-        let client = xos_model_client::ModelClient::new(std::sync::Arc::new(core), Caller::Client);
-        let feed = client.accessor().feed(xos_model_client::Cursor(0), &[]);
+        let client = ModelClient::new(Arc::new(core), Caller::Client);
+        let feed = client.accessor().feed(Cursor(0), &[]);
         lab.proxy.set(mode);
         let hanging = client.get::<HelloWorldServiceInstance>(made[0].id);
         let _ = tokio::time::timeout(Duration::from_millis(100), hanging).await;

@@ -1,9 +1,11 @@
 //! A network that swallows everything and says nothing.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use xos_model_client::Caller;
+use xos_model_client::grpc::{CoreClient, LoginBy};
+use xos_model_client::{Caller, ModelClient};
 use xos_sync_tests::proxy::Mode;
 
 use crate::support::{HelloWorldServiceInstance, Lab, assert_away, greeting, recovers, until};
@@ -57,17 +59,19 @@ async fn a_network_that_is_silent_for_a_while_is_used_again() {
     assert_eq!(lab.core.count("CreateHelloWorldServiceInstance"), 0);
 }
 
-#[tokio::test]
-async fn many_calls_that_hang_do_not_hang_one_after_the_other() {
-    let (lab, made) = Lab::with_greetings(40).await;
-    let client = lab.connect(lab.options_within(DEADLINE), Caller::Client).await;
+/// Forty calls at once in the middle of silence. They must not wait for each other's deadlines.
+async fn forty_calls(lab: &Lab, client: &ModelClient, made: &[HelloWorldServiceInstance]) {
     lab.proxy.set(Mode::HalfOpen);
+    let connections = lab.proxy.connections();
     let since = Instant::now();
     let all = join_all(made.iter().map(|one| client.get::<HelloWorldServiceInstance>(one.id))).await;
     println!("40 calls ended in {} ms, deadline {DEADLINE:?}", since.elapsed().as_millis());
     for outcome in all {
         assert_away(&outcome.unwrap_err());
     }
+    // Each deadline that passes takes a new connection: one, and those of who looks whether the core is back.
+    let more = lab.proxy.connections() - connections;
+    assert!(more <= 3, "{more} connections: the calls went on, one after the other");
     let since = Instant::now();
     lab.proxy.set(Mode::Pass);
     let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
@@ -75,23 +79,43 @@ async fn many_calls_that_hang_do_not_hang_one_after_the_other() {
 }
 
 #[tokio::test]
-async fn connections_that_died_in_silence_are_closed() {
+async fn many_calls_that_hang_do_not_hang_one_after_the_other() {
+    let (lab, made) = Lab::with_greetings(40).await;
+    let client = lab.connect(lab.options_within(DEADLINE), Caller::Client).await;
+    forty_calls(&lab, &client, &made).await;
+}
+
+#[tokio::test]
+async fn neither_do_calls_that_wait_for_a_session() {
+    let (lab, made) = Lab::with_greetings(40).await;
+    let mut options = lab.options_within(DEADLINE);
+    options.login = LoginBy::Session;
+    let core = CoreClient::new(options).unwrap();
+    until("the core is there", async || core.why_away().is_none()).await;
+    assert_eq!(lab.core.count("Login"), 0);
+    let client = ModelClient::new(Arc::new(core), Caller::Client);
+    forty_calls(&lab, &client, &made).await;
+    assert_eq!(lab.core.count("Login"), 1);
+}
+
+#[tokio::test]
+async fn connections_that_died_in_silence_are_not_used_again() {
     let (lab, made) = Lab::with_greetings(1).await;
     let client = lab.connect(lab.options_within(DEADLINE), Caller::Client).await;
     for _ in 0..5 {
         lab.proxy.set(Mode::HalfOpen);
-        let _ = client.get::<HelloWorldServiceInstance>(made[0].id).await;
+        assert_away(&client.get::<HelloWorldServiceInstance>(made[0].id).await.unwrap_err());
         lab.proxy.set(Mode::Pass);
-        recovers("", Instant::now(), async || client.get::<HelloWorldServiceInstance>(made[0].id).await)
-            .await;
+        recovers("silence", Instant::now(), async || {
+            client.get::<HelloWorldServiceInstance>(made[0].id).await
+        })
+        .await;
     }
-    // The proxy tells neither side that the other one is gone: only the client's own count is of use.
-    let before = lab.proxy.connections();
     until("calls do not connect again", async || {
         let before = lab.proxy.connections();
-        client.get::<HelloWorldServiceInstance>(made[0].id).await.unwrap();
-        lab.proxy.connections() == before
+        let read = client.get::<HelloWorldServiceInstance>(made[0].id).await;
+        read.is_ok() && lab.proxy.connections() == before
     })
     .await;
-    assert!(before <= 30, "{before} connections");
+    assert!(lab.proxy.connections() <= 25, "{} connections", lab.proxy.connections());
 }

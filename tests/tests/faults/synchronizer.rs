@@ -85,7 +85,8 @@ async fn synced_after(lab: &Lab, steps: &Steps, what: &str, since: Instant) {
     let made = lab.store.create(crate::support::greeting(what)).await.unwrap();
     until(what, async || lab.not_ok().await == 0).await;
     println!("{what}: recovered in {} ms", since.elapsed().as_millis());
-    assert_eq!(steps.syncs().1, before + 1, "one run is enough");
+    let runs = steps.syncs().1 - before;
+    assert!((1..=3).contains(&runs), "{runs} runs");
     assert_eq!(lab.count(what).await, 1);
     assert!(made.id.is_set());
 }

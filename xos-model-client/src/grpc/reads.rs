@@ -7,7 +7,6 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::{BoxFuture, Shared, WeakShared};
 use http::uri::PathAndQuery;
-use tokio::sync::Semaphore;
 
 use super::transport::{CallError, CallKind, CallMeta, Transport};
 
@@ -21,8 +20,7 @@ pub(crate) struct Reads(Arc<Inner>);
 
 struct Inner {
     transport: Transport,
-    /// As many reads as the core may be asked at once; the others wait here, where they can be shared.
-    places: Semaphore,
+    /// Those that wait for a free place.
     waiting: Mutex<HashMap<Question, WeakShared<Answering>>>,
 }
 
@@ -32,8 +30,7 @@ type Answering = BoxFuture<'static, Answer>;
 
 impl Reads {
     pub(crate) fn new(transport: Transport) -> Self {
-        let places = Semaphore::new(transport.options().in_flight.clamp(1, Semaphore::MAX_PERMITS));
-        Reads(Arc::new(Inner { transport, places, waiting: Mutex::default() }))
+        Reads(Arc::new(Inner { transport, waiting: Mutex::default() }))
     }
 
     /// The core's answer to this question.
@@ -53,15 +50,10 @@ impl Reads {
         let place = Place { inner: self.0.clone(), question: question.clone() };
         let answering: Answering = async move {
             // Left when the read is made, or when nobody waits for it any more.
-            let place = place;
-            let inner = place.inner.clone();
-            let permit = inner.places.acquire().await;
+            let transport = place.inner.transport.clone();
             let (path, body) = place.question.clone();
-            drop(place);
             let meta = CallMeta { authenticated: true, ..CallMeta::default() };
-            let answer = inner.transport.call(path, body, meta, kind).await;
-            drop(permit);
-            answer
+            transport.call_telling(path, body, meta, kind, move || drop(place)).await
         }
         .boxed();
         let shared = answering.shared();

@@ -74,12 +74,15 @@ struct Told {
     state: State,
     number: u64,
     is_away: bool,
+    /// On which connection it was there.
+    generation: Option<u64>,
 }
 
 /// Tells when the core goes away, comes back, or serves other models. What came and went between two looks is told as
 /// what it is now; nothing that matters gets lost.
 pub(crate) fn feed(state: State, from: Cursor) -> Feed {
-    let told = Told { state, number: from.0, is_away: false };
+    let generation = state.generation();
+    let told = Told { state, number: from.0, is_away: false, generation };
     stream::unfold(told, |mut told| async move {
         loop {
             if let Some(change) = told.next() {
@@ -106,6 +109,10 @@ impl Told {
             self.number = served.number;
             return Some(Change::Schema(served.remote().schema.clone()));
         }
-        std::mem::take(&mut self.is_away).then_some(Change::Up)
+        // Who was not told that it was away may have found out by a call.
+        let generation = self.state.generation();
+        let is_other = generation.is_some() && generation != self.generation;
+        self.generation = generation.or(self.generation);
+        (std::mem::take(&mut self.is_away) || is_other).then_some(Change::Up)
     }
 }

@@ -11,6 +11,7 @@ mod services;
 mod tls;
 
 use std::fmt;
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -88,9 +89,10 @@ pub struct CallMeta {
 }
 
 /// Whether a call waits until fewer than `in_flight` others are under way.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-enum Queue {
+enum Queue<'a> {
     Wait,
+    /// Waits, and tells when it has not to wait any more.
+    Telling(&'a mut (dyn FnMut() + Send)),
     /// The question whether the core is there must not wait for calls that hang because it is not.
     Pass,
 }
@@ -101,6 +103,8 @@ struct Trouble {
     /// How many connections had been opened when the call began.
     at: u64,
     error: Option<CallError>,
+    /// How often the core was found silent.
+    silences: u64,
 }
 
 /// The way to one core. A clone is the same way: connection, session and calls in flight are shared.
@@ -133,7 +137,7 @@ impl Transport {
             permits: Semaphore::new(options.in_flight.min(Semaphore::MAX_PERMITS)),
             auth: Auth::new(&options),
             line: Mutex::new(None),
-            trouble: watch::Sender::new(Trouble { at: 0, error: None }),
+            trouble: watch::Sender::new(Trouble { at: 0, error: None, silences: 0 }),
             dial,
             options,
         })))
@@ -180,14 +184,36 @@ impl Transport {
         meta: CallMeta,
         kind: CallKind,
     ) -> Result<Bytes, CallError> {
+        self.call_telling(path, body, meta, kind, || ()).await
+    }
+
+    /// The same; `leaves` is called when the call has got its place among those under way: just before it is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Transport::call).
+    pub async fn call_telling(
+        &self,
+        path: PathAndQuery,
+        body: Bytes,
+        meta: CallMeta,
+        kind: CallKind,
+        leaves: impl FnOnce() + Send,
+    ) -> Result<Bytes, CallError> {
+        let mut leaves = Some(leaves);
+        let mut leaves = || {
+            if let Some(leaves) = leaves.take() {
+                leaves();
+            }
+        };
         if !meta.authenticated {
-            return self.send(&path, &body, &meta, kind, None, Queue::Wait).await;
+            return self.send(&path, &body, &meta, kind, None, Queue::Telling(&mut leaves)).await;
         }
         let badge = self.badge().await?;
-        match self.send(&path, &body, &meta, kind, Some(&badge), Queue::Wait).await {
+        match self.send(&path, &body, &meta, kind, Some(&badge), Queue::Telling(&mut leaves)).await {
             Err(CallError::Auth { .. }) => {
                 let badge = self.new_badge(&badge).await?;
-                self.send(&path, &body, &meta, kind, Some(&badge), Queue::Wait).await
+                self.send(&path, &body, &meta, kind, Some(&badge), Queue::Telling(&mut leaves)).await
             }
             outcome => outcome,
         }
@@ -201,7 +227,7 @@ impl Transport {
         meta: &CallMeta,
         kind: CallKind,
         badge: Option<&Badge>,
-        queue: Queue,
+        mut queue: Queue<'_>,
     ) -> Result<Bytes, CallError> {
         if body.len() > REQUEST_LIMIT {
             return Err(CallError::RequestTooLarge { size: body.len(), limit: REQUEST_LIMIT });
@@ -214,9 +240,14 @@ impl Transport {
             .build();
         let (mut left, mut lost, mut sending) = (deadline, 0, Duration::ZERO);
         loop {
-            let permit = match queue {
-                Queue::Wait => self.0.permits.acquire().await.ok(),
+            let permit = match &mut queue {
                 Queue::Pass => None,
+                Queue::Wait => self.unless_silent(self.0.permits.acquire()).await?.ok(),
+                Queue::Telling(leaves) => {
+                    let permit = self.unless_silent(self.0.permits.acquire()).await?.ok();
+                    leaves();
+                    permit
+                }
             };
             let begun = Instant::now();
             let request = request(body, meta, badge, left)?;
@@ -241,9 +272,33 @@ impl Transport {
             sending += delay;
             left = left.saturating_sub(took + delay);
             if !again || left.is_zero() || sending > SENDING {
-                return Err(error);
+                return Err(match error {
+                    // Not this time, but maybe the time before.
+                    CallError::NotSent { reason, .. } if lost > 0 => CallError::Lost { reason },
+                    error => error,
+                });
             }
             tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// Waits for this, unless the core is found silent meanwhile. Who waits for others is told so, as those are who
+    /// come later: otherwise all of them would find it out, one after the other, each after a deadline.
+    ///
+    /// # Errors
+    ///
+    /// The core fell silent.
+    pub(crate) async fn unless_silent<T>(&self, waiting: impl Future<Output = T>) -> Result<T, CallError> {
+        let mut trouble = self.0.trouble.subscribe();
+        let before = trouble.borrow_and_update().silences;
+        tokio::select! {
+            biased;
+            Ok(silent) = trouble.wait_for(|last| last.silences > before) => {
+                let problem = silent.error.as_ref().map(CallError::to_string).unwrap_or_default();
+                let reason = format!("{} gave another call no answer: {problem}", self.endpoint());
+                Err(CallError::NotSent { reason, hint: Hint::Silent })
+            }
+            done = waiting => Ok(done),
         }
     }
 
@@ -279,13 +334,9 @@ impl Transport {
 
     /// What has to be done when a call failed: draws the consequences, and takes secrets out of the core's words.
     fn failed(&self, error: causes::Cause, line: &Line, at: u64) -> CallError {
-        if error.own_deadline {
-            // A peer that died in silence looks just like a slow one: later calls get a connection of their own.
-            let mut current = self.lock();
-            if current.as_ref().is_some_and(|current| current.number == line.number) {
-                *current = None;
-            }
-        }
+        // A peer that died in silence looks just like a slow one: later calls get a connection of their own.
+        let silent =
+            error.own_deadline && self.lock().take_if(|current| current.number == line.number).is_some();
         let broken = error.own_deadline || !matches!(error.error, CallError::Deadline(_));
         let error = self.0.auth.censor(error.error);
         if error.is_connection() && broken {
@@ -293,7 +344,8 @@ impl Transport {
                 // What happened to an earlier connection is no news, and must not hide what is.
                 let is_news = at >= last.at;
                 if is_news {
-                    *last = Trouble { at, error: Some(error.clone()) };
+                    let silences = last.silences + u64::from(silent);
+                    *last = Trouble { at, error: Some(error.clone()), silences };
                 }
                 is_news
             });

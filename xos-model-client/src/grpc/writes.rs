@@ -1,5 +1,6 @@
 //! Creations, changes and deletions.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -88,18 +89,24 @@ impl CoreClient {
         let about = About { model: shape.model(), id, doing: Doing::Write };
         let meta = CallMeta { authenticated: true, ..CallMeta::default() };
         let body = encode_id(id);
-        let deleted = match self
-            .transport()
-            .call(plan.path(Method::Delete)?.clone(), body, meta, CallKind::Repeatable)
-            .await
-        {
+        let path = plan.path(Method::Delete)?;
+        let call = || self.transport().call(path.clone(), body.clone(), meta.clone(), CallKind::Once);
+        let (answer, was_lost) = match call().await {
+            // A second time does no harm, but what it finds may be the first one's doing.
+            Err(CallError::Lost { .. }) => (call().await, true),
+            answer => (answer, false),
+        };
+        let deleted = match answer {
             Ok(_) => true,
+            Err(CallError::NotSent { reason, .. }) if was_lost => {
+                return Err(explain(CallError::Lost { reason }, &about));
+            }
             Err(error) => match explain(error, &about) {
-                error if error.is_not_found() => false,
+                error if error.is_not_found() => was_lost,
                 error => return Err(error),
             },
         };
-        let there = match self.get_one(shape, id).await {
+        let there = match self.look(|| self.get_one(shape, id)).await {
             Ok(there) => there,
             Err(error) if !deleted => return Err(error),
             Err(error) if error.is_interruption() => {
@@ -135,6 +142,23 @@ impl CoreClient {
         Ok(record.and_then(|record| record.values().first().and_then(Value::as_bool)).unwrap_or(true))
     }
 
+    /// Looks at what became of a write, until the core answers: as long as the call itself might have taken.
+    async fn look<T, F: Future<Output = Result<T>>>(&self, ask: impl Fn() -> F) -> Result<T> {
+        let look = async {
+            loop {
+                self.until_up().await;
+                match ask().await {
+                    Err(error) if error.is_interruption() => tokio::time::sleep(LOOK_AGAIN).await,
+                    found => return found,
+                }
+            }
+        };
+        let at_most = self.transport().options().call_deadline;
+        tokio::time::timeout(at_most, look)
+            .await
+            .unwrap_or_else(|_| Err(self.why_away().unwrap_or_else(|| Error::away("it does not answer"))))
+    }
+
     /// The answer to a creation was lost. It is never made again; the object is looked for by what it can be found by.
     async fn look_for_created(
         &self,
@@ -153,18 +177,7 @@ impl CoreClient {
             return Err(unknown("its model has no key to look for it by"));
         };
         let query = key.conditions.iter().cloned().fold(Query::live(shape.clone()), Query::with);
-        let look = async {
-            loop {
-                self.until_up().await;
-                match self.find_all(&query, ObjectId::UNSET).await {
-                    Err(error) if error.is_interruption() => tokio::time::sleep(LOOK_AGAIN).await,
-                    found => return found,
-                }
-            }
-        };
-        // As long as the call itself might have taken.
-        let limit = self.transport().options().call_deadline;
-        let Ok(Ok(found)) = tokio::time::timeout(limit, look).await else {
+        let Ok(found) = self.look(|| self.find_all(&query, ObjectId::UNSET)).await else {
             return Err(unknown("it could not be looked for"));
         };
         match found.as_slice() {

@@ -128,7 +128,7 @@ impl Transport {
 
     async fn get_badge(&self, refused: Option<&Arc<Badge>>) -> Result<Arc<Badge>, CallError> {
         let auth = &self.0.auth;
-        let mut failed = auth.getting.lock().await;
+        let mut failed = self.unless_silent(auth.getting.lock()).await?;
         if let Some(badge) = auth.current()
             && refused.is_none_or(|refused| !Arc::ptr_eq(refused, &badge))
         {

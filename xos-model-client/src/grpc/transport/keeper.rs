@@ -15,7 +15,7 @@ use tracing::Instrument as _;
 
 use super::{CallError, Transport, Trouble};
 
-/// How long the core may take to show that it is there at all.
+/// How long the core may take to show that it is there at all; less when no call may take that long.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
 /// How often it is said that the core is still awaited.
@@ -186,7 +186,8 @@ impl Keeping {
         // What was told before is answered by this attempt.
         let trouble = self.transport.0.trouble.subscribe();
         // A dead peer is found out sooner by a small question.
-        if let Err(error) = self.transport.sign_of_life(SIGN_OF_LIFE).await
+        let within = SIGN_OF_LIFE.min(self.transport.options().call_deadline);
+        if let Err(error) = self.transport.sign_of_life(within).await
             && error.is_connection()
         {
             return Err(error.to_string());
@@ -209,7 +210,7 @@ impl Keeping {
                 if trouble.changed().await.is_err() {
                     return "the connection is broken".to_owned();
                 }
-                if let Trouble { at, error: Some(error) } = &*trouble.borrow_and_update()
+                if let Trouble { at, error: Some(error), .. } = &*trouble.borrow_and_update()
                     && *at >= connection
                 {
                     return error.to_string();

@@ -56,7 +56,7 @@ impl Transport {
         self.ask(GET_SCHEMA, CallKind::Long(SCHEMA), Queue::Pass).await
     }
 
-    async fn ask(&self, path: &'static str, kind: CallKind, queue: Queue) -> Result<Bytes, CallError> {
+    async fn ask(&self, path: &'static str, kind: CallKind, queue: Queue<'_>) -> Result<Bytes, CallError> {
         let path = PathAndQuery::from_static(path);
         self.send(&path, &Bytes::new(), &CallMeta::default(), kind, None, queue).await
     }
