@@ -122,7 +122,7 @@ fn failures_that_may_pass_are_waited_for() {
         (
             "  ca_file: ca.crt\n",
             "  ca_file: ca.crt\n  server_name: other-core\n",
-            "its certificate is for another name",
+            "its certificate is not for",
         ),
     ] {
         remote.configure(from, to);
