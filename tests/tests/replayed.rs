@@ -216,7 +216,7 @@ async fn filters_are_asked_byte_for_byte_as_they_were_recorded() {
             (Some("UNKNOWN"), Err(error)) => {
                 assert!(matches!(error.kind(), ErrorKind::Query { .. }), "{recorded}: {error}");
             }
-            (code, read) => panic!("{recorded}: {code:?}, {read:?}"),
+            (said, read) => panic!("{recorded}: {said:?}, {read:?}"),
         }
     }
     for (recorded, kind) in

@@ -1,15 +1,18 @@
 //! A core that is away for long, and calls that nobody waits for any more.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use xos_model_client::Caller;
+use xos_model_client::grpc::CoreClient;
+use xos_model_client::{Caller, ModelClient};
 use xos_sync::tracing::field::{Field, Visit};
 use xos_sync::tracing::span::{Attributes, Id, Record};
 use xos_sync::tracing::{Event, Level, Metadata, Subscriber};
 use xos_sync_tests::proxy::Mode;
 
-use crate::support::{HelloWorldServiceInstance, Lab, assert_away, greeting, recovers, until};
+use crate::support::{
+    HelloWorldService, HelloWorldServiceInstance, Lab, assert_away, greeting, recovers, until,
+};
 
 /// Keeps the messages of warnings and errors.
 #[derive(Clone, Default)]
@@ -77,7 +80,7 @@ async fn a_core_that_is_away_for_hours_costs_a_line_each_half_minute() {
     assert!(tokio::runtime::Handle::current().metrics().num_alive_tasks() <= tasks + 5, "tasks pile up");
     lab.proxy.set(Mode::Pass);
     let read = async || client.get::<HelloWorldServiceInstance>(made[0].id).await;
-    recovers("after ten minutes", std::time::Instant::now(), read).await;
+    recovers("after ten minutes", Instant::now(), read).await;
     assert_eq!(lab.core.count("CreateHelloWorldServiceInstance"), 0);
 }
 
@@ -118,11 +121,49 @@ async fn calls_that_are_dropped_at_any_moment_leave_nothing_behind() {
         .await;
     // The HTTP/2 library gives a connection up after a thousand answers that nobody wanted: another one is made.
     let read = async || client.objects::<HelloWorldServiceInstance>().all().await;
-    recovers("after dropped calls", std::time::Instant::now(), read).await;
+    recovers("after dropped calls", Instant::now(), read).await;
     // All four places are free: so many calls can be under way, and all end.
     let all =
         futures_util::future::join_all((0..40).map(|_| client.objects::<HelloWorldServiceInstance>().all()));
     for read in all.await {
         assert_eq!(read.unwrap().len(), 8);
     }
+}
+
+/// A core that can be reached, and is gone as soon as it is there, is not reached for as fast as possible.
+#[tokio::test]
+async fn a_core_that_hangs_up_each_time_is_not_asked_all_the_time() {
+    let lab = Lab::new().await;
+    let core = CoreClient::new(lab.options()).unwrap();
+    core.ready().await.unwrap();
+    let before = lab.proxy.connections();
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(3) {
+        if core.why_away().is_none() {
+            lab.proxy.cut();
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let connections = lab.proxy.connections() - before;
+    println!("{connections} connections in 3 s");
+    assert!(connections <= 30, "{connections} connections in 3 s");
+    let client = ModelClient::new(Arc::new(core), Caller::Client);
+    recovers("hung up each time", Instant::now(), async || client.objects::<HelloWorldService>().all().await)
+        .await;
+}
+
+/// The schema is read before the core counts as there. That must not take longer than any list may.
+#[tokio::test]
+async fn a_schema_that_never_comes_is_asked_for_again() {
+    let (lab, _) = Lab::with_greetings(1).await;
+    let client = lab.connect(lab.options_within(Duration::from_millis(500)), Caller::Client).await;
+    let before = lab.core.count("GetSchema");
+    lab.core.hang("GetSchema");
+    lab.proxy.cut();
+    until("the schema is asked for", async || lab.core.count("GetSchema") > before).await;
+    lab.core.heal("GetSchema");
+    recovers("schema that never came", Instant::now(), async || {
+        client.objects::<HelloWorldService>().all().await
+    })
+    .await;
 }

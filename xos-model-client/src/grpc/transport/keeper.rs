@@ -18,6 +18,14 @@ use super::{CallError, Transport, Trouble};
 /// How long the core may take to show that it is there at all; less when no call may take that long.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
 
+/// A core that was there for less than this, this many times in a row, is left alone for a while: each time costs it
+/// its schema.
+const BRIEF: Duration = Duration::from_secs(1);
+const BRIEF_TIMES: u32 = 3;
+
+/// For how long, at first; longer each time, eight times as long at most.
+const BRIEF_REST: Duration = Duration::from_millis(100);
+
 /// How often it is said that the core is still awaited.
 const REMIND: Duration = Duration::from_secs(30);
 
@@ -129,15 +137,22 @@ struct Keeping {
 
 impl Keeping {
     async fn run(mut self) {
+        // How often in a row it was gone as soon as it was there.
+        let mut brief = 0;
         loop {
             let reached = self.reach().await;
+            let since = Instant::now();
             let error = self.watch_over(reached).await;
+            brief = if since.elapsed() < BRIEF { brief + 1 } else { 0 };
             tracing::warn!(
                 endpoint = self.transport.endpoint(),
                 reason = error,
                 "the core is away; reconnecting"
             );
             self.told.send_replace(LinkState::Down { since: Instant::now(), error });
+            if brief > BRIEF_TIMES {
+                tokio::time::sleep(BRIEF_REST * (brief - BRIEF_TIMES).min(8)).await;
+            }
         }
     }
 

@@ -53,7 +53,8 @@ impl Transport {
 
     /// The schema, whatever other calls do.
     pub(super) async fn schema_at_once(&self) -> Result<Bytes, CallError> {
-        self.ask(GET_SCHEMA, CallKind::Long(SCHEMA), Queue::Pass).await
+        let within = SCHEMA.min(self.options().list_deadline);
+        self.ask(GET_SCHEMA, CallKind::Long(within), Queue::Pass).await
     }
 
     async fn ask(&self, path: &'static str, kind: CallKind, queue: Queue<'_>) -> Result<Bytes, CallError> {
