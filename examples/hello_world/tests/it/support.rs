@@ -138,8 +138,9 @@ impl Running {
         let id = rustix::process::Pid::from_raw(self.child.id() as i32).unwrap();
         rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
         let status = self.child.wait().unwrap();
-        let log = self.log();
-        (status, log)
+        // Up to the end: what was printed last may not have come through yet.
+        self.log.extend(self.lines.iter());
+        (status, self.log.join("\n"))
     }
 
     /// Ends it as `kill -9` does.
