@@ -18,14 +18,14 @@ const SHOW: Duration = Duration::from_secs(10);
 
 /// Connects to the core; waits until it is there.
 pub(crate) async fn connect(config: &Config, endpoint: String) -> Result<CoreClient> {
-    let client = CoreClient::new(options(config, endpoint)?)?;
+    let client = CoreClient::new(options(config, endpoint))?;
     client.ready().await?;
     Ok(client)
 }
 
 /// The same, for somebody who waits in front of a screen.
 pub(crate) async fn connect_soon(config: &Config, endpoint: String) -> Result<CoreClient> {
-    let client = CoreClient::new(options(config, endpoint)?)?;
+    let client = CoreClient::new(options(config, endpoint))?;
     match tokio::time::timeout(SHOW, client.ready()).await {
         Ok(ready) => ready?,
         Err(_) => return Err(client.why_away().unwrap_or_else(|| Error::away("it does not answer")).into()),
@@ -33,7 +33,7 @@ pub(crate) async fn connect_soon(config: &Config, endpoint: String) -> Result<Co
     Ok(client)
 }
 
-fn options(config: &Config, endpoint: String) -> Result<CoreOptions> {
+fn options(config: &Config, endpoint: String) -> CoreOptions {
     let accessor = &config.accessor;
     let mut options = CoreOptions::new(endpoint);
     options.server_name.clone_from(&accessor.server_name);
@@ -60,7 +60,7 @@ fn options(config: &Config, endpoint: String) -> Result<CoreOptions> {
     options.connect_timeout = accessor.connect_timeout;
     options.in_flight = accessor.in_flight;
     options.max_message_size = accessor.max_message_size << 20;
-    Ok(options)
+    options
 }
 
 /// The files of an existing service, as the Python framework sends them. None when there is no such folder.

@@ -122,12 +122,6 @@ impl Running {
         panic!("expected a line with {part:?}; the log is:\n{}", self.log.join("\n"));
     }
 
-    /// The log so far.
-    pub(crate) fn log(&mut self) -> String {
-        self.log.extend(self.lines.try_iter());
-        self.log.join("\n")
-    }
-
     /// Its process id.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
