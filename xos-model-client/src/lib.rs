@@ -9,6 +9,8 @@
 
 mod accessor;
 mod client;
+#[doc(hidden)]
+pub mod compared;
 mod core_version;
 mod error;
 mod field;

@@ -31,6 +31,10 @@ pub(crate) struct Core {
 }
 
 impl Core {
+    #[cfg_attr(
+        not(feature = "grpc"),
+        allow(clippy::unused_async, reason = "only a remote core is waited for")
+    )]
     pub(crate) async fn open(config: &Config, service: &str) -> Result<Self> {
         match config.core(service) {
             #[cfg(feature = "embedded")]
@@ -66,6 +70,10 @@ impl Core {
     }
 
     /// Where it is kept what the recipe made: beside the objects, or in a file where the core has no place for it.
+    #[cfg_attr(
+        not(feature = "embedded"),
+        allow(clippy::unused_self, reason = "only an embedded core has one")
+    )]
     pub(crate) fn memory(&self, service: &Synchronizer, name: &str) -> Arc<dyn Memory> {
         let Some(recipe) = &service.recipe else { return in_process() };
         #[cfg(feature = "embedded")]
@@ -76,6 +84,10 @@ impl Core {
     }
 
     /// Lets the database go, so that it can be opened again at once.
+    #[cfg_attr(
+        not(feature = "embedded"),
+        allow(clippy::unused_self, reason = "only an embedded core has one")
+    )]
     pub(crate) fn close(&self) {
         #[cfg(feature = "embedded")]
         if let Some(core) = &self.embedded {

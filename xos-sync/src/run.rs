@@ -166,6 +166,14 @@ impl Run {
     }
 
     /// What goes into a remote core beside the program's own models.
+    #[cfg_attr(
+        not(feature = "grpc"),
+        allow(
+            clippy::unnecessary_wraps,
+            clippy::unused_self,
+            reason = "there is no remote core to send them to"
+        )
+    )]
     fn files(&self) -> Result<ServiceFiles> {
         match &self.config.models_dir {
             #[cfg(feature = "grpc")]

@@ -159,7 +159,7 @@ impl Conditions<'_> {
         if condition.value.is_null() {
             return Ok(format!("{id} NOT IN (SELECT p.source FROM {} p WHERE {live})", column.name));
         }
-        let member = compare::link(&condition.value)?;
+        let member = Sql::Integer(xos_model_client::compared::link(&condition.value)?);
         let place = self.place(member);
         Ok(format!("{id} IN (SELECT p.source FROM {} p WHERE p.target = {place} AND {live})", column.name))
     }

@@ -6,6 +6,7 @@
 use bytes::Bytes;
 
 use super::plan::Plan;
+use crate::compared::{bool, expected, integer, is_of_text, link, name, parse_time};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grpc::wire::{put_bool, put_bytes, put_int32, put_text};
 use crate::model::Kind;
@@ -160,45 +161,9 @@ fn is_nothing(value: &Value) -> bool {
     matches!(value, Value::Null) || matches!(value, Value::Link(id) if !id.is_set())
 }
 
-fn is_of_text(operator: Operator) -> bool {
-    matches!(
-        operator,
-        Operator::IExact | Operator::Contains | Operator::IContains | Operator::Regex | Operator::IRegex
-    )
-}
-
 /// A number, as a text where it is larger than the 32 bits there are for it.
 fn number(int: i64) -> Compared {
     i32::try_from(int).map_or_else(|_| Compared::Text(int.to_string()), Compared::Int)
-}
-
-fn bool(value: &Value) -> Result<bool, String> {
-    match value {
-        Value::Bool(bool) => Ok(*bool),
-        Value::Int(0) => Ok(false),
-        Value::Int(1) => Ok(true),
-        Value::Text(text) if text.eq_ignore_ascii_case("true") => Ok(true),
-        Value::Text(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-        _ => Err(expected("true or false", value)),
-    }
-}
-
-fn integer(value: &Value) -> Result<i64, String> {
-    match value {
-        Value::Int(int) => Ok(*int),
-        Value::Link(id) => Ok(i64::from(id.get())),
-        Value::Text(text) => text.parse().map_err(|_| expected("an integer", value)),
-        _ => Err(expected("an integer", value)),
-    }
-}
-
-fn link(value: &Value) -> Result<i64, String> {
-    match value {
-        Value::Link(id) => Ok(i64::from(id.get())),
-        Value::Int(id) => Ok(*id),
-        Value::Text(text) => text.parse().map_err(|_| expected("the id of an object", value)),
-        _ => Err(expected("the id of an object", value)),
-    }
 }
 
 /// A float came over the wire with 32 bits and is kept with 64: only the text of those 64 is equal to it.
@@ -231,35 +196,6 @@ fn time(value: &Value) -> Result<String, String> {
     let time = jiff::Timestamp::from_microsecond(micros).map_err(|_| wrong())?;
     let text = time.to_string();
     if text.starts_with('-') || text.starts_with("0000") { Err(wrong()) } else { Ok(text) }
-}
-
-/// A time as people and Django write it, in microseconds since 1970; without a zone it is UTC.
-fn parse_time(text: &str) -> Option<i64> {
-    let text = text.trim();
-    let time = text.parse::<jiff::Timestamp>().ok().or_else(|| {
-        let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-        civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    })?;
-    Some(time.as_microsecond())
-}
-
-fn expected(what: &str, found: &Value) -> String {
-    format!("expected {what}, found {}", found.kind_name())
-}
-
-fn name(operator: Operator) -> &'static str {
-    match operator {
-        Operator::Equal => "\"equal\"",
-        Operator::GreaterThan => "\"greater than\"",
-        Operator::LessThan => "\"less than\"",
-        Operator::GreaterThanOrEqual => "\"greater than or equal\"",
-        Operator::LessThanOrEqual => "\"less than or equal\"",
-        Operator::IExact => "\"iexact\"",
-        Operator::Contains => "\"contains\"",
-        Operator::IContains => "\"icontains\"",
-        Operator::Regex => "\"regex\"",
-        Operator::IRegex => "\"iregex\"",
-    }
 }
 
 fn fault(info: &ModelInfo, condition: &Condition, reason: String) -> Error {
