@@ -49,7 +49,7 @@ async fn what_a_client_changes_is_changed_once() {
         match &saved {
             Ok(()) => assert_eq!(sent, 1),
             Err(error) => {
-                assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{error}");
+                may_be(error, sent);
                 assert!(sent <= 1, "sent {sent} times");
             }
         }
@@ -74,9 +74,9 @@ async fn what_a_synchronizer_changes_may_be_changed_twice() {
         lab.core.forget_calls();
         lab.proxy.cut_after(bytes);
         mine.backend_handle = Some(format!("at {bytes}"));
-        client.save(&mut mine).await.unwrap();
+        recovers("saved", Instant::now(), async || client.save(&mut mine).await).await;
         let sent = lab.core.count("UpdateHelloWorldServiceInstance");
-        assert!((1..=2).contains(&sent), "sent {sent} times");
+        assert!((1..=3).contains(&sent), "sent {sent} times");
         let stored: HelloWorldServiceInstance = lab.store.get(one.id).await.unwrap();
         assert_eq!(stored.backend_handle, Some(format!("at {bytes}")));
     }
