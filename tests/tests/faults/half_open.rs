@@ -99,6 +99,39 @@ async fn neither_do_calls_that_wait_for_a_session() {
 }
 
 #[tokio::test]
+async fn a_list_does_not_wait_for_its_own_long_deadline() {
+    let (lab, _) = Lab::with_greetings(3).await;
+    let mut options = lab.options_within(DEADLINE);
+    options.list_deadline = Duration::from_secs(300);
+    let client = lab.connect(options, Caller::Client).await;
+    lab.proxy.set(Mode::HalfOpen);
+    let since = Instant::now();
+    let read = client.objects::<HelloWorldServiceInstance>().all();
+    let outcome = tokio::time::timeout(Duration::from_secs(30), read).await;
+    println!("a list into silence ended in {} ms, deadline {DEADLINE:?}", since.elapsed().as_millis());
+    assert_away(&outcome.expect("it does not take 300 s").unwrap_err());
+    let since = Instant::now();
+    lab.proxy.set(Mode::Pass);
+    recovers("after a list into silence", since, async || {
+        client.objects::<HelloWorldServiceInstance>().all().await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_list_that_takes_long_is_not_disturbed() {
+    let (lab, made) = Lab::with_greetings(3).await;
+    let mut options = lab.options_within(DEADLINE);
+    options.list_deadline = Duration::from_secs(300);
+    let client = lab.connect(options, Caller::Client).await;
+    lab.core.answer_late("ListHelloWorldServiceInstance", DEADLINE * 4);
+    let found = client.objects::<HelloWorldServiceInstance>().all().await.unwrap();
+    assert_eq!(found.len(), made.len());
+    assert_eq!(lab.core.count("ListHelloWorldServiceInstance"), 1);
+    assert!(lab.core.count("NoOp") >= 2, "nobody asked whether the core is there");
+}
+
+#[tokio::test]
 async fn connections_that_died_in_silence_are_not_used_again() {
     let (lab, made) = Lab::with_greetings(1).await;
     let client = lab.connect(lab.options_within(DEADLINE), Caller::Client).await;

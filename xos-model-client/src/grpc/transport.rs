@@ -40,6 +40,9 @@ pub use keeper::{Keeper, LinkState, Verified, Verify};
 /// The most bytes a request to a core 4.0.4 may have.
 pub const REQUEST_LIMIT: usize = 4 << 20;
 
+/// How long a call may be under way before the core is asked whether it is there at all.
+const LISTEN: Duration = Duration::from_secs(2);
+
 /// How long it is tried to get a request to the core before the call fails.
 const SENDING: Duration = Duration::from_millis(1500);
 
@@ -317,7 +320,16 @@ impl Transport {
             grpc.unary(request, path.clone(), BytesCodec).await
         };
         // A status whose details are not what they should be makes tonic panic.
-        let outcome = match tokio::time::timeout(left, AssertUnwindSafe(call).catch_unwind()).await {
+        let call = tokio::time::timeout(left, AssertUnwindSafe(call).catch_unwind());
+        let outcome = tokio::select! {
+            biased;
+            outcome = call => outcome,
+            silence = self.silence(&line, deadline) => {
+                let cause = causes::Cause { error: silence, own_deadline: true };
+                return Err(self.failed(cause, &line, at));
+            }
+        };
+        let outcome = match outcome {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => {
                 let reason = format!("{} answered with a status that cannot be read", self.endpoint());
@@ -330,6 +342,36 @@ impl Transport {
             Err(status) => causes::explain(&status, &self.0.dial, &line, deadline),
         };
         Err(self.failed(error, &line, at))
+    }
+
+    /// Ends when a connection is silent under a call that may take long: a dead peer is not to be waited for until its
+    /// deadline. Asking for nothing costs a core 0.2 ms.
+    async fn silence(&self, line: &Line, deadline: Duration) -> CallError {
+        let limit = self.0.options.call_deadline;
+        if deadline <= limit {
+            return std::future::pending().await;
+        }
+        let mut wait = LISTEN.min(limit);
+        loop {
+            tokio::time::sleep(wait).await;
+            let mut request = Request::new(Bytes::new());
+            request.set_timeout(limit);
+            let mut grpc = Grpc::new(line.channel.clone());
+            let sign = async {
+                grpc.ready().await.ok()?;
+                grpc.unary(request, PathAndQuery::from_static(services::NO_OP), BytesCodec).await.ok()
+            };
+            // An answer of any kind is a sign of life; a connection that broke ends the call by itself.
+            if tokio::time::timeout(limit, sign).await.is_err() {
+                let reason = format!(
+                    "{} is silent: it did not answer within {} s while a longer call was under way",
+                    self.endpoint(),
+                    limit.as_secs_f32()
+                );
+                return CallError::Lost { reason };
+            }
+            wait = limit;
+        }
     }
 
     /// What has to be done when a call failed: draws the consequences, and takes secrets out of the core's words.

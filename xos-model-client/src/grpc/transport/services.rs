@@ -12,7 +12,7 @@ use crate::grpc::status::Code;
 const SCHEMA: Duration = Duration::from_secs(30);
 
 const GET_SCHEMA: &str = "/schema.SchemaService/GetSchema";
-const NO_OP: &str = "/xos.utility/NoOp";
+pub(super) const NO_OP: &str = "/xos.utility/NoOp";
 
 impl Transport {
     /// The bytes of `schema.Schemas`. Needs no authentication.
