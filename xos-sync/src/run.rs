@@ -9,7 +9,9 @@ use futures_util::StreamExt as _;
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, Span, info, info_span};
 use xos_model_client::tosca::Memory;
-use xos_model_client::{Cleanup, LoadModels, ModelAccessor, Onboard, Onboarded, Page, Query, ServiceFiles};
+use xos_model_client::{
+    Cleanup, Cursor, LoadModels, ModelAccessor, Onboard, Onboarded, Page, Query, ServiceFiles,
+};
 
 use crate::config::{Config, DesiredState};
 use crate::core::Core;
@@ -196,7 +198,7 @@ impl Run {
         if !self.is_remote {
             return Err(ErrorKind::MissingModels(missing()).into());
         }
-        let mut changes = self.accessor.feed(self.accessor.cursor().await?, &[]);
+        let mut changes = self.accessor.feed(Cursor::default(), &[]);
         let mut told = Vec::new();
         loop {
             let missing = missing();

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod answers;
-mod away;
 mod client;
+mod dropped;
 mod flapping;
 mod half_open;
 mod support;

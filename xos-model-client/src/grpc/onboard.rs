@@ -188,7 +188,11 @@ impl CoreClient {
         loop {
             self.until_up().await;
             match self.unload_once(name, cleanup).await {
-                Err(error) if error.is_interruption() => {
+                // Whoever is not let in now is not let in later.
+                Err(error)
+                    if error.is_interruption()
+                        && !matches!(error.kind(), ErrorKind::Unauthenticated { .. }) =>
+                {
                     warn!(e = %error, "the core went away during UnloadModels; it is asked again when it is back");
                     tokio::time::sleep(SOON).await;
                 }

@@ -72,7 +72,8 @@ impl Shell {
         // Set again when the scan has ended; until then for the case that it cannot begin.
         self.alarms.scan = self.now + interval;
         let has_work = self.engine.counts().ready > 0;
-        if self.core_down || has_work && self.now.since(self.polls.began) < longest {
+        let not_yet = has_work && self.now.since(self.polls.began) < longest;
+        if self.core_down || self.reads.is_scanning() || not_yet {
             return;
         }
         self.polls.is_whole = self.now.since(self.polls.whole) >= longest;
@@ -116,6 +117,11 @@ impl Shell {
             let name = self.layout.name(leaf).to_owned();
             self.span.in_scope(|| super::lines::purged(&name, facts::id_of(key).get()));
         }
+    }
+
+    /// Whether a step wants to look at clean objects of a model now and then.
+    pub(super) fn has_rechecks(&self, model: CoreModelId) -> bool {
+        self.layout.leaf(model).is_some_and(|leaf| leaf.recheck.is_some())
     }
 
     /// A scan found a deleted object.

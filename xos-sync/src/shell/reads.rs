@@ -70,6 +70,11 @@ impl Reads {
             && !self.reading_changes
     }
 
+    /// Whether a scan is under way.
+    pub(super) fn is_scanning(&self) -> bool {
+        self.scanning.is_some()
+    }
+
     /// The runs that wait for their record.
     pub(super) fn take_fetches(&mut self) -> Vec<Run> {
         mem::take(&mut self.to_fetch).into_values().flatten().map(|(run, _)| run).collect()
@@ -225,10 +230,6 @@ impl Shell {
                 return;
             }
         }
-    }
-
-    fn has_rechecks(&self, model: ModelId) -> bool {
-        self.layout.leaf(model).is_some_and(|leaf| leaf.recheck.is_some())
     }
 
     fn read_page(&mut self, read: ReadId, model: ModelId, kind: QueryKind, page: Page) {
