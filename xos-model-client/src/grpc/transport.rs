@@ -354,11 +354,11 @@ impl Transport {
         let mut wait = LISTEN.min(limit);
         loop {
             tokio::time::sleep(wait).await;
-            let mut request = Request::new(Bytes::new());
-            request.set_timeout(limit);
             let mut grpc = Grpc::new(line.channel.clone());
+            // Without a deadline of its own: tonic would answer in the core's place.
             let sign = async {
                 grpc.ready().await.ok()?;
+                let request = Request::new(Bytes::new());
                 grpc.unary(request, PathAndQuery::from_static(services::NO_OP), BytesCodec).await.ok()
             };
             // An answer of any kind is a sign of life; a connection that broke ends the call by itself.
