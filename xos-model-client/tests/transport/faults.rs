@@ -152,6 +152,7 @@ async fn an_answer_after_the_deadline_harms_nobody() {
 async fn calls_under_way_outlive_the_deadline_of_another() {
     let server = Server::start(|call| match call.path.as_str() {
         GET => Reply::Late(Duration::from_millis(700), Box::new(ok("slow"))),
+        "/xos.utility/NoOp" => ok(""),
         _ => Reply::Never,
     })
     .await;
