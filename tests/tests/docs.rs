@@ -14,7 +14,7 @@ const SOURCES: [&str; 7] = [
     "examples/hello_world/src/tests.rs",
     "examples/hello_world/samples/hello-world.yaml",
     "xos-sync/src/testing.rs",
-    "xos-sync/src/config/tests.rs",
+    "xos-sync/src/config/tests/remote.rs",
 ];
 
 /// The commands of the guides. The first four are run by `.ci/run` and by tests.

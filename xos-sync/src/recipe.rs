@@ -7,7 +7,8 @@
 //! - The folder is watched, not the file, so that editors that rename on save are seen; what is written is read when it
 //!   has been quiet for 100 ms.
 //! - A file that is empty, unreadable or invalid changes nothing, and the log says why. At the start it is an error.
-//! - What the recipe created is remembered in the database. A node that disappeared, also while the program was down,
+//! - What the recipe created is remembered in the database; with a core on the network in the file `<name>.recipe.json`
+//!   in the current folder. A node that disappeared, also while the program was down,
 //!   is deleted; `must-exist` nodes and objects made by others never are.
 //! - Applying an unchanged recipe writes nothing.
 
