@@ -195,6 +195,16 @@ impl EmbeddedCore {
         let namespace = namespace.to_owned();
         self.inner.shell.read(Size::Few, move |db| db.recall(&namespace)).await
     }
+
+    /// What is remembered under one key.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Store`] when it could not be read.
+    pub async fn recall_one(&self, namespace: &str, key: &str) -> Result<Option<Json>> {
+        let (namespace, key) = (namespace.to_owned(), key.to_owned());
+        self.inner.shell.read(Size::Few, move |db| db.recall_one(&namespace, &key)).await
+    }
 }
 
 #[async_trait]

@@ -26,6 +26,8 @@ mod lock;
 mod onboard;
 mod options;
 mod rules;
+#[cfg(feature = "server")]
+pub mod server;
 mod shell;
 mod store;
 

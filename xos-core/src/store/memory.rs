@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension as _, params};
 use serde_json::Value as Json;
 
 use super::Store;
@@ -45,12 +45,24 @@ impl Db {
         let mut found = BTreeMap::new();
         while let Some(row) = rows.next()? {
             let (key, text): (String, String) = (row.get(0)?, row.get(1)?);
-            let value = serde_json::from_str(&text).map_err(|error| {
-                let problem = format!("remembers something unreadable under {namespace}/{key}: {error}");
-                Fault::Told(store_error(&self.path, problem, None))
-            })?;
+            let value = self.remembered(namespace, &key, &text)?;
             found.insert(key, value);
         }
         Ok(found)
+    }
+
+    /// What was remembered under one key.
+    pub(crate) fn recall_one(&self, namespace: &str, key: &str) -> Outcome<Option<Json>> {
+        let sql = "SELECT value FROM _memory WHERE namespace = ?1 AND key = ?2";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let text: Option<String> = statement.query_row([namespace, key], |row| row.get(0)).optional()?;
+        text.map(|text| self.remembered(namespace, key, &text)).transpose()
+    }
+
+    fn remembered(&self, namespace: &str, key: &str, text: &str) -> Outcome<Json> {
+        serde_json::from_str(text).map_err(|error| {
+            let problem = format!("remembers something unreadable under {namespace}/{key}: {error}");
+            Fault::Told(store_error(&self.path, problem, None))
+        })
     }
 }
