@@ -126,6 +126,12 @@ impl EmbeddedCore {
         self.inner.path.as_deref()
     }
 
+    /// Tells how far the core has come, and when it is closed.
+    #[cfg(feature = "server")]
+    pub(crate) fn ticks(&self) -> tokio::sync::watch::Receiver<crate::hub::Tick> {
+        self.inner.hub.subscribe()
+    }
+
     /// Finishes the writes that were accepted, and lets the database go, so that it can be opened again. Calls that
     /// come later are [`ErrorKind::Away`]; feeds tell that the core is down.
     ///

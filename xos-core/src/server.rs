@@ -1,18 +1,52 @@
 //! The embedded core on the network and on a Unix socket: the gRPC services that clients of XOS know.
+//!
+//! A [`Server`] listens on any number of Unix sockets and TCP ports. Whoever can open the Unix socket may do everything,
+//! without credentials; over TCP, callers log in.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::time::Duration;
+//! use xos_core::EmbeddedCore;
+//! use xos_core::server::Server;
+//!
+//! # #[tokio::main] async fn main() -> xos_model_client::Result<()> {
+//! let server = Server::new(EmbeddedCore::in_memory()?)
+//!     .tcp(([127, 0, 0, 1], 0).into())
+//!     .start()
+//!     .await?;
+//! println!("listening on {}", server.tcp_address().map(|address| address.to_string()).unwrap_or_default());
+//! server.stop(Duration::from_secs(5)).await;
+//! # Ok(()) }
+//! ```
 
 mod call;
 mod dynamicload;
 mod files;
+mod health;
+mod limits;
+mod listen;
+#[cfg(unix)]
+mod listen_unix;
 mod modeldefs;
 mod objects;
 mod policies;
 mod schema;
+mod serve;
+mod serve_stream;
+mod serve_wire;
+mod serving;
 mod status;
+mod tls;
 mod users;
 mod utility;
 
 use async_trait::async_trait;
 use tonic::Status;
+
+pub use self::limits::Limits;
+pub use self::serving::{Server, Serving};
+pub use self::tls::TlsFiles;
 
 use self::call::{Answer, Call};
 use self::files::Files;
