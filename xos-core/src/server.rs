@@ -57,6 +57,7 @@ use self::files::Files;
 use self::objects::Objects;
 use self::policies::Policies;
 use self::users::Users;
+pub use self::users::{Account, Accounts, FirstStart, NewAccount};
 use crate::EmbeddedCore;
 
 /// What a program adds to the services of its core, such as its engine's explanations.
