@@ -7,6 +7,7 @@ mod modeldefs;
 mod objects;
 mod policies;
 mod schema;
+mod small;
 mod status;
 mod users;
 mod utility;
