@@ -132,6 +132,12 @@ impl EmbeddedCore {
         Ok(EmbeddedCore { inner: Arc::new(inner) })
     }
 
+    /// The models that are loaded, and by which services.
+    #[cfg(feature = "server")]
+    pub(crate) fn catalog(&self) -> Arc<crate::store::Catalog> {
+        self.inner.hub.catalog()
+    }
+
     /// The file of the database, `None` in memory.
     pub fn path(&self) -> Option<&Path> {
         self.inner.path.as_deref()

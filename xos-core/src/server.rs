@@ -39,6 +39,7 @@ mod serve;
 mod serve_stream;
 mod serve_wire;
 mod serving;
+mod small;
 mod status;
 mod tls;
 mod users;
