@@ -9,6 +9,8 @@ mod policies;
 mod schema;
 mod small;
 mod status;
+#[cfg(test)]
+mod testing;
 mod users;
 mod utility;
 
