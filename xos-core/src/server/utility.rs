@@ -11,11 +11,20 @@ use super::World;
 use super::call::{Answer, Call};
 use super::small::{empty, reply, request};
 use super::status::no_method;
+use messages::{LoginRequest, LoginResponse};
 
 /// Answers a call of it.
 pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
     match method {
         "NoOp" => empty(),
+        "Login" => {
+            let LoginRequest { username, password } = request(call)?;
+            reply(&LoginResponse { sessionid: world.users.login(&username, &password, call.peer).await? })
+        }
+        "Logout" => {
+            world.users.logout(call).await?;
+            empty()
+        }
         "GetVersion" => reply(&about::version()),
         "GetDatabaseInfo" => reply(&about::database(world).await),
         "GetXproto" => reply(&messages::XProtos { xproto: world.files.xproto().await? }),

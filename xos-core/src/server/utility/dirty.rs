@@ -13,6 +13,7 @@ use super::messages::{ModelFilter, ModelList, ModelListEntry};
 use crate::server::World;
 use crate::server::files::told;
 use crate::server::policies::Access;
+use crate::server::proto::{declared_class, is_declared_apart};
 use crate::server::users::Who;
 
 /// How long a pattern may be, in bytes: the longest name of a model, twice.
@@ -114,8 +115,7 @@ fn meant<'a>(models: &'a [ModelInfo], pattern: &Regex) -> Vec<(&'a ModelInfo, Ve
     let mut models: Vec<&ModelInfo> = models.iter().filter(|model| !model.def.is_abstract).collect();
     models.sort_by_key(|model| model.name());
     let classes = |model: &ModelInfo| {
-        let is_of_core = model.def.app_label == "core" && model.def.base.is_some();
-        let declared = (is_of_core || model.def.custom_python).then(|| format!("{}_decl", model.name()));
+        let declared = is_declared_apart(model).then(|| declared_class(model));
         let all = declared.into_iter().chain([model.name().to_string()]);
         all.filter(|class| pattern.is_match(class)).collect::<Vec<_>>()
     };

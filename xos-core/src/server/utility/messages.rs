@@ -1,5 +1,35 @@
 //! The messages of `xos.utility`, with the core's names and numbers.
 
+/// Has no text form: it holds a password.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(super) struct LoginRequest {
+    #[prost(string, tag = "1")]
+    pub(super) username: String,
+    #[prost(string, tag = "2")]
+    pub(super) password: String,
+}
+
+impl std::fmt::Debug for LoginRequest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoginRequest")
+    }
+}
+
+/// Has no text form: it holds a session.
+#[derive(Clone, PartialEq, prost::Message)]
+#[prost(skip_debug)]
+pub(super) struct LoginResponse {
+    #[prost(string, tag = "1")]
+    pub(super) sessionid: String,
+}
+
+impl std::fmt::Debug for LoginResponse {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LoginResponse")
+    }
+}
+
 /// An `ID`.
 #[derive(Clone, PartialEq, prost::Message)]
 pub(super) struct Id {

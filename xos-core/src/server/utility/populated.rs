@@ -9,7 +9,7 @@ use super::messages::{Id, PopulatedServiceInstance};
 use crate::server::World;
 use crate::server::files::told;
 use crate::server::policies::Access;
-use crate::server::status::no_method;
+use crate::server::status::{does_not_exist, exception, no_method};
 use crate::server::users::Who;
 
 /// The instance with its links. (A core 4.0.4 fails when a service or a network uses the instance: it looks for the
@@ -26,9 +26,7 @@ pub(super) async fn populated(
     let found = world.core.get(&instances.shape, &[id]).await.map_err(|error| told(&error))?;
     let is_live = |object: &Record| object.get("deleted") != Some(&Value::Bool(true));
     let Some(object) = found.into_iter().flatten().find(is_live) else {
-        return Err(Status::unknown(
-            "Exception calling application: ServiceInstance matching query does not exist.",
-        ));
+        return Err(exception(does_not_exist(instances)));
     };
     world.policies.check(who, Access::Read, instances, &object).await?;
     let mut answer = PopulatedServiceInstance {
