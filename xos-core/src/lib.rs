@@ -25,6 +25,7 @@ mod hub;
 mod lock;
 mod onboard;
 mod options;
+mod recipes;
 mod rules;
 #[cfg(feature = "server")]
 pub mod server;
@@ -32,7 +33,9 @@ mod shell;
 mod store;
 
 pub use crate::core::EmbeddedCore;
+pub use crate::lock::InUse;
 pub use crate::options::{Clock, Durability, Options, Reap, Threads};
+pub use crate::recipes::{Outcome as RecipeOutcome, Recipes};
 
 /// The version of the core whose rules this one keeps: what a service's `core_version` is compared with.
 pub const CORE_VERSION: &str = "4.0.4";
