@@ -1,8 +1,8 @@
 //! A stand-in for the XOS core 4.0.4: a gRPC server over the embedded core, with the wire and the defects of the real
 //! one. What it says was recorded from a real core; see `reference/xos-core-observed.md`.
 //!
-//! Fit to be taken over by a real server: [`proto`] and [`descriptors`] (a schema as protobuf), [`message`] (records
-//! and messages), [`query`], [`status`] (errors as statuses). The rest imitates.
+//! A schema as protobuf, records and messages, queries and errors are those of the embedded core's server. What is here
+//! imitates: the order of a database's rows, the restarts, and the defects.
 //!
 //! # Examples
 //!
@@ -22,18 +22,13 @@ mod accounts;
 mod changes;
 mod core;
 mod core_version;
-pub mod descriptors;
 pub(crate) mod faults;
 pub(crate) mod journal;
-pub mod message;
+mod message;
 mod onboarding;
 mod options;
-pub mod proto;
-mod python;
 mod python_files;
-pub mod query;
 pub(crate) mod server;
-pub mod status;
 pub(crate) mod tls;
 mod utility;
 mod validation;
@@ -48,6 +43,8 @@ use prost_reflect::DynamicMessage;
 use tokio::task::AbortHandle;
 use tonic::Code;
 use xos_core::EmbeddedCore;
+pub use xos_core::server::__wire::Descriptors;
+pub(crate) use xos_core::server::__wire::{proto, status};
 use xos_model_client::models::{Site, User};
 use xos_model_client::{Caller, Link, ModelClient};
 
@@ -288,7 +285,7 @@ impl StandIn {
     }
 
     /// The descriptors of what is served now: what a raw client makes its messages with.
-    pub fn descriptors(&self) -> Arc<descriptors::Descriptors> {
+    pub fn descriptors(&self) -> Arc<Descriptors> {
         self.inner.core.served().descriptors.clone()
     }
 }

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
 use serde_json::Value as Json;
+#[cfg(feature = "server")]
+use xos_model_client::Timestamp;
 use xos_model_client::{
     Abilities, Cursor, ErrorKind, Feed, Found, ModelAccessor, ModelName, ObjectId, Onboard, Onboarded, Page,
     Query, Record, Result, Schema, Shape, Write, Written,
@@ -14,7 +17,8 @@ use xos_model_client::{
 
 use crate::feed;
 use crate::hub::Hub;
-use crate::options::Options;
+use crate::options::{Clock, Options};
+use crate::passwords;
 use crate::shell::{Shell, Size};
 use crate::store::{Db, Store};
 
@@ -59,6 +63,10 @@ pub(crate) struct Inner {
     pub(crate) shell: Shell,
     path: Option<PathBuf>,
     read_only: bool,
+    #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the server asks for the time"))]
+    clock: Clock,
+    /// Counts the writes that may have changed who somebody is.
+    people: AtomicU64,
 }
 
 impl EmbeddedCore {
@@ -100,7 +108,9 @@ impl EmbeddedCore {
     fn with(store: Store, path: Option<&Path>, options: &Options) -> Result<Self> {
         let hub = store.hub.clone();
         let shell = Shell::new(store, path, options)?;
-        let inner = Inner { hub, shell, path: path.map(Path::to_owned), read_only: false };
+        let path = path.map(Path::to_owned);
+        let clock = options.clock.clone();
+        let inner = Inner { hub, shell, path, read_only: false, clock, people: AtomicU64::new(0) };
         Ok(EmbeddedCore { inner: Arc::new(inner) })
     }
 
@@ -117,13 +127,26 @@ impl EmbeddedCore {
         let db = Db::read_only(path)?;
         let hub = Arc::new(Hub::new(0, db.catalog.clone()));
         let shell = Shell::ReadOnly(std::sync::Mutex::new(Some(db)));
-        let inner = Inner { hub, shell, path: Some(path.to_owned()), read_only: true };
+        let (path, clock) = (Some(path.to_owned()), Options::default().clock);
+        let inner = Inner { hub, shell, path, read_only: true, clock, people: AtomicU64::new(0) };
         Ok(EmbeddedCore { inner: Arc::new(inner) })
+    }
+
+    /// The models that are loaded, and by which services.
+    #[cfg(feature = "server")]
+    pub(crate) fn catalog(&self) -> Arc<crate::store::Catalog> {
+        self.inner.hub.catalog()
     }
 
     /// The file of the database, `None` in memory.
     pub fn path(&self) -> Option<&Path> {
         self.inner.path.as_deref()
+    }
+
+    /// Tells how far the core has come, and when it is closed.
+    #[cfg(feature = "server")]
+    pub(crate) fn ticks(&self) -> tokio::sync::watch::Receiver<crate::hub::Tick> {
+        self.inner.hub.subscribe()
     }
 
     /// Finishes the writes that were accepted, and lets the database go, so that it can be opened again. Calls that
@@ -193,7 +216,7 @@ impl EmbeddedCore {
     /// [`ErrorKind::Store`] when it could not be read.
     pub async fn recall(&self, namespace: &str) -> Result<BTreeMap<String, Json>> {
         let namespace = namespace.to_owned();
-        self.inner.shell.read(Size::Few, move |db| db.recall(&namespace)).await
+        self.inner.shell.read(Size::Many, move |db| db.recall(&namespace)).await
     }
 
     /// What is remembered under one key.
@@ -204,6 +227,32 @@ impl EmbeddedCore {
     pub async fn recall_one(&self, namespace: &str, key: &str) -> Result<Option<Json>> {
         let (namespace, key) = (namespace.to_owned(), key.to_owned());
         self.inner.shell.read(Size::Few, move |db| db.recall_one(&namespace, &key)).await
+    }
+}
+
+impl EmbeddedCore {
+    /// Makes writes as they are.
+    pub(crate) async fn store(&self, writes: Vec<Write>) -> Vec<Result<Written>> {
+        self.inner.shell.write(writes).await
+    }
+
+    /// Who somebody is may have changed.
+    pub(crate) fn people_changed(&self) {
+        self.inner.people.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[cfg(feature = "server")]
+impl EmbeddedCore {
+    /// The time now, by the clock that the core was opened with.
+    pub(crate) fn now(&self) -> Timestamp {
+        (self.inner.clock)()
+    }
+
+    /// Another number after each write in this process that may have changed who somebody is. What is read after the
+    /// number was taken is as new as the number.
+    pub(crate) fn people(&self) -> u64 {
+        self.inner.people.load(Ordering::SeqCst)
     }
 }
 
@@ -240,7 +289,7 @@ impl ModelAccessor for EmbeddedCore {
     }
 
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written>> {
-        self.inner.shell.write(writes).await
+        passwords::write(self, writes).await
     }
 
     fn feed(&self, from: Cursor, models: &[ModelName]) -> Feed {

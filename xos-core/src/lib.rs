@@ -25,6 +25,7 @@ mod hub;
 mod lock;
 mod onboard;
 mod options;
+mod passwords;
 mod rules;
 #[cfg(feature = "server")]
 pub mod server;

@@ -6,6 +6,7 @@
 mod alter;
 mod compare;
 mod core_version;
+mod kept;
 mod unload;
 
 use std::collections::BTreeSet;
@@ -13,9 +14,10 @@ use std::sync::Arc;
 
 use xos_model_client::{
     DefaultValue, ErrorKind, LoadModels, LoadState, ModelDef, ModelId, ModelName, ModelsStatus, Onboard,
-    Onboarded, models,
+    Onboarded, ServiceFiles, models,
 };
 
+pub(crate) use self::kept::{KEPT, Kept};
 use crate::rules::{normalise, problem};
 use crate::store::{Catalog, Fault, Outcome, Store, StoredModel, read_services};
 
@@ -39,7 +41,7 @@ impl Store {
     /// The models that every core has: when a database is opened.
     pub(crate) fn load_core(&mut self, models: &[&ModelDef]) -> Outcome<()> {
         let version = models.first().map_or(crate::CORE_VERSION, |model| model.version.as_ref());
-        self.load_as(CORE, version, models).map(|_| ())
+        self.load_as(CORE, version, models, None).map(|_| ())
     }
 
     fn load(&mut self, load: &LoadModels) -> Outcome<Onboarded> {
@@ -61,10 +63,17 @@ impl Store {
             );
             return Err(refused(&load.name, problem));
         }
-        self.load_as(&load.name, &load.version, &models)
+        self.load_as(&load.name, &load.version, &models, Some(&load.files))
     }
 
-    fn load_as(&mut self, service: &str, version: &str, models: &[&ModelDef]) -> Outcome<Onboarded> {
+    /// `files` are those of a service; the core's own models have none.
+    fn load_as(
+        &mut self,
+        service: &str,
+        version: &str,
+        models: &[&ModelDef],
+        files: Option<&ServiceFiles>,
+    ) -> Outcome<Onboarded> {
         let old = self.db.catalog.clone();
         let mut stored = old.stored.clone();
         let mut changed: Vec<ModelId> = Vec::new();
@@ -75,9 +84,14 @@ impl Store {
         }
         let known = read_services(&self.db.connection)?;
         let same_version = known.iter().any(|(name, known)| name == service && known == version);
+        let kept = files.map(|files| Kept::loaded(version, files));
+        let kept = kept.map(|kept| self.differs(service, kept)).transpose()?.flatten();
         if changed.is_empty() && !owners_differ(&old, &stored) {
-            if !same_version {
-                self.transaction(|store| store.write_version(service, version))?;
+            if !same_version || kept.is_some() {
+                self.transaction(|store| {
+                    store.keep(service, kept)?;
+                    store.write_version(service, version)
+                })?;
             }
             return Ok(Onboarded::NothingChanged);
         }
@@ -90,6 +104,7 @@ impl Store {
             .collect();
         self.transaction(|store| {
             alter::alter(store, &next, &alterations)?;
+            store.keep(service, kept)?;
             store.write_models(&old, &next, service, Some(version))
         })?;
         self.use_catalog(next);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::model::{ModelDef, ModelName};
@@ -245,7 +246,8 @@ pub struct LoadModels {
 }
 
 /// What a Python service ships beside its xproto: a real core stores it and runs it, an embedded one does not.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ServiceFiles {
     /// `*.xproto`. Where there are any, they are the service's models, and none is written from the structs.
     pub xprotos: Vec<ServiceFile>,
@@ -260,7 +262,7 @@ pub struct ServiceFiles {
 }
 
 /// One file of a service.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceFile {
     /// Its name, without folders.
     pub name: String,

@@ -159,6 +159,17 @@ pub enum ErrorKind {
         /// What was expected, what was found, and what to do.
         problem: String,
     },
+    /// A core cannot be served: nothing listens.
+    #[error("cannot serve the core on {door}: {problem}")]
+    Serving {
+        /// The address or the path of the socket.
+        door: String,
+        /// What is wrong, and what to do.
+        problem: String,
+        /// The operating system's own error.
+        #[source]
+        source: Option<std::io::Error>,
+    },
     /// The core failed to do what was asked, for a reason of its own.
     #[error("the core failed: {code}: {reason}")]
     Core {

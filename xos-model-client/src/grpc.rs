@@ -24,3 +24,13 @@ pub mod __codec {
     pub use super::codec::{Codec, NonAscii, Plan, SetMessage, encode_id};
     pub use super::describe::{Difference, Method, Paths, RemoteSchema, Served};
 }
+
+/// Protobuf and the types of fields on the wire, for the other end: the server of the embedded core.
+#[doc(hidden)]
+pub mod __wire {
+    pub use super::codec::{Fault, Type, read};
+    pub use super::wire::{
+        Reader, WireFault, WireType, put_bool, put_bytes, put_double, put_float, put_int32, put_int32s,
+        put_text, put_uint32, put_varint,
+    };
+}

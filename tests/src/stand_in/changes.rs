@@ -1,7 +1,7 @@
 //! Create, update and delete, in the order and with the oddities of a real core.
 
-use prost_reflect::DynamicMessage;
 use tonic::Status;
+use xos_core::server::__wire::Given;
 use xos_model_client::{
     Caller, FieldPos, Guard, Kind, ModelAccessor as _, ModelInfo, ObjectId, Op, Query, Target, Timestamp,
     Touch, Value, Write, Written,
@@ -9,11 +9,9 @@ use xos_model_client::{
 
 use super::accounts::Account;
 use super::core::{Core, Served, id_of};
-use super::message;
 use super::proto::declared_class;
-use super::python;
 use super::server::Call;
-use super::status::{does_not_exist, exception, of_error, permission_denied};
+use super::status::{does_not_exist, exception, list, of_error, permission_denied, validation_error};
 use super::validation;
 use super::wire::Answer;
 
@@ -54,14 +52,9 @@ impl<'a> Flags<'a> {
 }
 
 impl Core {
-    pub(super) async fn create(
-        &self,
-        served: &Served,
-        model: &ModelInfo,
-        request: &DynamicMessage,
-    ) -> Answer {
+    pub(super) async fn create(&self, served: &Served, model: &ModelInfo, request: Given) -> Answer {
         let kept = ["id", "leaf_model_name", "updated", "created"];
-        let mut given = message::values(model, request);
+        let mut given = by_place(request);
         given.retain(|(at, value)| !kept.contains(&name(model, *at)) && !value.is_null());
         let mut whole: Vec<Value> = model.fields.iter().map(|field| default(&field.def)).collect();
         overlay(&mut whole, &given);
@@ -93,14 +86,13 @@ impl Core {
         &self,
         served: &Served,
         model: &ModelInfo,
-        request: &DynamicMessage,
+        request: Given,
         before: Vec<Value>,
         call: &Call,
     ) -> Answer {
         let flags = Flags::of(call);
-        let id = ObjectId::new(message::id(request));
-        let mut given = message::values(model, request);
-        given.retain(|(at, _)| name(model, *at) != "id");
+        let id = ObjectId::new(request.id);
+        let given = by_place(request);
         let (lists, plain): (Vec<_>, Vec<_>) =
             given.into_iter().partition(|(at, _)| model.fields[*at].def.kind == Kind::Links);
 
@@ -248,6 +240,10 @@ fn lists_to_set(
     set
 }
 
+fn by_place(given: Given) -> Vec<(usize, Value)> {
+    given.fields.into_iter().map(|(at, value)| (usize::from(at), value)).collect()
+}
+
 fn name(model: &ModelInfo, at: usize) -> &str {
     model.fields.get(at).map_or("", |field| field.def.name.as_ref())
 }
@@ -294,7 +290,7 @@ fn default(field: &xos_model_client::FieldDef) -> Value {
 fn check(served: &Served, model: &ModelInfo, whole: &[Value]) -> Result<(), Status> {
     let has_owner_class = model.owner_class(&served.schema).is_some();
     let mut faults = validation::faults(model, whole, has_owner_class);
-    if faults.is_empty() { Ok(()) } else { Err(exception(python::validation_error(&mut faults))) }
+    if faults.is_empty() { Ok(()) } else { Err(exception(validation_error(&mut faults))) }
 }
 
 /// Names in `update_fields` that are no fields. Lists of links are told apart before, by the core, too.
@@ -327,15 +323,12 @@ fn guard_feedback(model: &ModelInfo, changed: &[&str]) -> Result<(), Status> {
     let own: Vec<&str> =
         model.def.fields.iter().filter(|field| field.feedback).map(|field| field.name.as_ref()).collect();
     let guarded = if own.is_empty() { model.feedback_fields().collect() } else { own };
-    let refused: Vec<String> =
-        changed.iter().filter(|name| guarded.contains(name)).map(|name| format!("'{name}'")).collect();
+    let refused: Vec<&str> = changed.iter().filter(|name| guarded.contains(name)).copied().collect();
     if refused.is_empty() {
         return Ok(());
     }
-    let text = format!(
-        "A non Synchronizer is trying to update fields marked as feedback_state: [{}]",
-        refused.join(", ")
-    );
+    let text =
+        format!("A non Synchronizer is trying to update fields marked as feedback_state: {}", list(refused));
     Err(permission_denied(&text))
 }
 

@@ -12,17 +12,16 @@ use tonic::Status;
 use tonic::body::Body;
 use tower::ServiceExt as _;
 use xos_core::EmbeddedCore;
+use xos_core::server::__wire::{Descriptors, QueryMessage, Table, asked, read_id};
 use xos_model_client::{
     Condition, Kind, ModelAccessor as _, ModelId, ModelInfo, ObjectId, Operator, Page, Query, Schema, Shape,
     ShapeField, Value,
 };
 
 use super::accounts::{Accounts, User};
-use super::descriptors::Descriptors;
 use super::message;
 use super::onboarding::Onboarding;
-use super::proto::{class_names, self_content_type, served};
-use super::query::asked;
+use super::proto::{served, xos_proto};
 use super::server::{Answering, Call};
 use super::status::{exception, not_found, of_error, permission_denied};
 use super::wire::Answer;
@@ -43,12 +42,11 @@ pub(super) struct Served {
     pub(super) schema: Arc<Schema>,
     pub(super) descriptors: Arc<Descriptors>,
     operations: HashMap<String, (Operation, ModelId)>,
-    ways_back: HashMap<ModelId, Vec<WayBack>>,
+    models: HashMap<ModelId, (Table, Vec<WayBack>)>,
 }
 
 /// A link that leads to a model, as that model's messages tell it.
 struct WayBack {
-    number: u32,
     field: String,
     shape: Arc<Shape>,
 }
@@ -71,9 +69,9 @@ struct Order {
 
 impl Served {
     pub(super) fn new(schema: Arc<Schema>) -> Result<Self, String> {
-        let descriptors = Descriptors::of(&schema)?;
+        let descriptors = descriptors_of(&schema)?;
         let mut operations = HashMap::new();
-        let mut ways_back = HashMap::new();
+        let mut models = HashMap::new();
         for model in served(&schema) {
             for (word, operation) in [
                 ("List", Operation::List),
@@ -94,14 +92,13 @@ impl Served {
                     ShapeField { name: field.def.name.clone(), kind: field.def.kind },
                 ];
                 Some(WayBack {
-                    number: u32::from(reverse.wire_number),
                     field: reverse.field.clone(),
                     shape: Arc::new(Shape::new(from.name().clone(), fields)),
                 })
             });
-            ways_back.insert(model.id, ways.collect());
+            models.insert(model.id, (Table::new(&schema, model), ways.collect()));
         }
-        Ok(Served { schema, descriptors, operations, ways_back })
+        Ok(Served { schema, descriptors, operations, models })
     }
 }
 
@@ -182,44 +179,40 @@ impl Core {
 
     /// One object as an answer.
     pub(super) async fn one(&self, served: &Served, model: &ModelInfo, values: Vec<Value>) -> Answer {
-        let mut messages = self.messages(served, model, &[values]).await?;
-        Ok(encode(messages.pop()))
+        let mut out = Vec::new();
+        self.put(served, model, &[values], |table, values, ways| table.put(&mut out, values, ways)).await?;
+        Ok(out.into())
     }
 
     async fn many(&self, served: &Served, model: &ModelInfo, mut found: Vec<Vec<Value>>) -> Answer {
         self.in_table_order(model, &mut found);
-        let messages = self.messages(served, model, &found).await?;
-        let mut list = served.descriptors.new_message(&model.plural).map_err(exception)?;
-        let items = messages.into_iter().map(prost_reflect::Value::Message).collect();
-        list.set_field_by_name("items", prost_reflect::Value::List(items));
-        Ok(encode(Some(list)))
+        let mut out = Vec::new();
+        self.put(served, model, &found, |table, values, ways| table.put_item(&mut out, values, ways)).await?;
+        Ok(out.into())
     }
 
-    async fn messages(
+    /// Puts each object into a message, with the ids that its ways back have.
+    async fn put(
         &self,
         served: &Served,
         model: &ModelInfo,
         found: &[Vec<Value>],
-    ) -> Result<Vec<DynamicMessage>, Status> {
-        let descriptor = served.descriptors.message(&format!("xos.{}", model.name())).map_err(exception)?;
-        let ways = served.ways_back.get(&model.id).map(Vec::as_slice).unwrap_or_default();
-        let mut linking: Vec<(u32, HashMap<i32, Vec<i32>>)> = Vec::with_capacity(ways.len());
+        mut put: impl FnMut(&Table, &[Value], &[Vec<i32>]),
+    ) -> Result<(), Status> {
+        let (table, ways) = served.models.get(&model.id).ok_or_else(|| exception("the model is gone"))?;
+        let mut linking: Vec<HashMap<i32, Vec<i32>>> = Vec::with_capacity(ways.len());
         for way in ways.iter().filter(|_| !found.is_empty()) {
             let links = self.linking(way, found).await;
-            linking.push((way.number, links.map_err(|error| of_error(&error, &served.schema, model))?));
+            linking.push(links.map_err(|error| of_error(&error, &served.schema, model))?);
         }
-        let (names, content_type) = (class_names(&served.schema, model), self_content_type(model));
-        let mut messages = Vec::with_capacity(found.len());
         for values in found {
+            message::check(values).map_err(exception)?;
             let id = id_of(values);
-            let ways: Vec<(u32, Vec<i32>)> = linking
-                .iter()
-                .map(|(number, links)| (*number, links.get(&id).cloned().unwrap_or_default()))
-                .collect();
-            let message = message::message(&descriptor, model, values, &ways, &names, &content_type);
-            messages.push(message.map_err(exception)?);
+            let ways: Vec<Vec<i32>> =
+                linking.iter().map(|links| links.get(&id).cloned().unwrap_or_default()).collect();
+            put(table, values, &ways);
         }
-        Ok(messages)
+        Ok(())
     }
 
     /// The live objects that link to these ones, by what they link to.
@@ -256,17 +249,10 @@ impl Core {
         let Some(model) = served.schema.by_id(model) else {
             return Err(exception("the model is gone"));
         };
-        let name = match operation {
-            Operation::List => "google.protobuf.Empty".to_owned(),
-            Operation::Filter => "xos.Query".to_owned(),
-            Operation::Get | Operation::Delete => "xos.ID".to_owned(),
-            Operation::Create | Operation::Update => format!("xos.{}", model.name()),
-        };
-        let descriptor = served.descriptors.message(&name).map_err(exception)?;
         // What cannot be read counts as empty, as recorded.
-        let request = DynamicMessage::decode(descriptor.clone(), call.message.clone())
-            .unwrap_or_else(|_| DynamicMessage::new(descriptor));
-        let id = message::id(&request);
+        let id = read_id(&call.message).unwrap_or_default();
+        let table = served.models.get(&model.id).map(|(table, _)| table);
+        let request = || table.and_then(|table| table.read(&call.message).ok()).unwrap_or_default();
         match operation {
             Operation::List | Operation::Filter => {
                 if model.def.policy.is_some() && !user.is_admin {
@@ -276,7 +262,11 @@ impl Core {
                 if operation == Operation::List {
                     return self.list(&served, model).await;
                 }
-                let asked = asked(&served.schema, model, &request)?;
+                let query = QueryMessage::read(&call.message).unwrap_or_default();
+                if query.kind == 0 && query.elements.is_empty() {
+                    return Err(exception("'NoneType' object is not iterable"));
+                }
+                let asked = asked(&served.schema, model, &query)?;
                 let found = self.find(&asked.query).await;
                 let mut found = found.map_err(|error| of_error(&error, &served.schema, model))?;
                 found.retain(|values| asked.also.iter().all(|part| part.holds(values)));
@@ -289,12 +279,13 @@ impl Core {
             }
             Operation::Create => {
                 allowed(model, user, "new object")?;
-                self.create(&served, model, &request).await
+                self.create(&served, model, request()).await
             }
             Operation::Update => {
-                let before = self.expect(&served, model, id).await?;
-                allowed(model, user, &format!("object {id}"))?;
-                self.update(&served, model, &request, before, call).await
+                let request = request();
+                let before = self.expect(&served, model, request.id).await?;
+                allowed(model, user, &format!("object {}", request.id))?;
+                self.update(&served, model, request, before, call).await
             }
             Operation::Delete => {
                 let there = self.values(&served, model, id).await?;
@@ -334,8 +325,9 @@ impl Answering for Core {
 
     async fn reflect(&self, request: Request<Body>) -> Response<Body> {
         let served = self.served();
-        let builder = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(&served.descriptors.encoded);
+        let set = served.descriptors.pool().encode_to_vec();
+        let builder =
+            tonic_reflection::server::Builder::configure().register_encoded_file_descriptor_set(&set);
         match builder.build_v1alpha() {
             Ok(service) => match service.oneshot(request).await {
                 Ok(response) => response,
@@ -344,6 +336,20 @@ impl Answering for Core {
             Err(error) => Status::internal(error.to_string()).into_http(),
         }
     }
+}
+
+/// The compiled files of a core with these models. A second time in one process they are only looked up.
+fn descriptors_of(schema: &Schema) -> Result<Arc<Descriptors>, String> {
+    static KNOWN: Mutex<Option<HashMap<String, Arc<Descriptors>>>> = Mutex::new(None);
+    let text = xos_proto(schema);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_with(HashMap::new);
+    if let Some(found) = known.get(&text) {
+        return Ok(found.clone());
+    }
+    let compiled = Arc::new(Descriptors::of_text(&text)?);
+    known.insert(text, compiled.clone());
+    Ok(compiled)
 }
 
 /// Models with a security policy are for admins here. A real core looks at privileges, too.

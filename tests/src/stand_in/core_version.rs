@@ -5,8 +5,7 @@ use std::cmp::Ordering;
 use tonic::Status;
 use xos_core::CORE_VERSION;
 
-use super::python;
-use super::status::exception;
+use super::status::{exception, unicode};
 
 /// Checks an expression such as `>=4.0.0`, or two with `~` between them; an empty one means `>=2.2.1`.
 pub(super) fn check(service: &str, wanted: &str) -> Result<(), Status> {
@@ -28,7 +27,7 @@ fn matches(expression: &str) -> Result<bool, Status> {
     let Some(operator) = operators.iter().find(|operator| expression.starts_with(**operator)) else {
         return Err(exception(format!(
             "match_expr parameter should be in format <op><ver>, where <op> is one of ['<', '>', '==', '<=', '>=', '!=']. You provided: {}",
-            python::unicode(expression)
+            unicode(expression)
         )));
     };
     let text = &expression[operator.len()..];

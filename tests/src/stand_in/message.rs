@@ -1,92 +1,52 @@
-//! Records as messages, and messages as values.
+//! Records as messages, with what a real core cannot send.
 
-use prost_reflect::{DynamicMessage, MessageDescriptor, Value as Wire};
-use xos_model_client::{Kind, ModelInfo, ObjectId, Timestamp, Value};
+use xos_core::server::__wire::status::unicode;
+use xos_model_client::Value;
 
-use super::proto::{CLASS_NAMES, SELF_CONTENT_TYPE_ID};
-use super::python;
-
-/// The message of an object, as a core sends it: what has no value is absent, zero and empty texts are there.
+/// Whether a core can send an object with these values.
 ///
 /// # Errors
 ///
 /// A text that is not ASCII: what Python says of it. A real core stores such a text and cannot send it.
-pub fn message(
-    descriptor: &MessageDescriptor,
-    model: &ModelInfo,
-    values: &[Value],
-    ways_back: &[(u32, Vec<i32>)],
-    class_names: &str,
-    content_type: &str,
-) -> Result<DynamicMessage, String> {
-    let mut message = DynamicMessage::new(descriptor.clone());
-    for (field, value) in model.fields.iter().zip(values) {
-        if let Some(text) = value.as_text().and_then(python::cannot_encode) {
-            return Err(text);
-        }
-        if let Some(value) = to_wire(field.def.kind, value) {
-            put(&mut message, u32::from(field.wire_number), value)?;
-        }
+pub(super) fn check(values: &[Value]) -> Result<(), String> {
+    values.iter().filter_map(Value::as_text).find_map(cannot_encode).map_or(Ok(()), Err)
+}
+
+/// What Python says when it makes plain bytes of a text that is not ASCII; `None` when it is.
+fn cannot_encode(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
     }
-    for (number, ids) in ways_back.iter().filter(|(_, ids)| !ids.is_empty()) {
-        put(&mut message, *number, Wire::List(ids.iter().copied().map(Wire::I32).collect()))?;
-    }
-    put(&mut message, CLASS_NAMES, Wire::String(class_names.to_owned()))?;
-    put(&mut message, SELF_CONTENT_TYPE_ID, Wire::String(content_type.to_owned()))?;
-    Ok(message)
+    let bad = |character: &char| !character.is_ascii();
+    let start = text.chars().position(|character| bad(&character))?;
+    let run: Vec<char> = text.chars().skip(start).take_while(bad).collect();
+    let (what, at) = match run.as_slice() {
+        [one] => (format!("character u'{}'", escaped(*one)), start.to_string()),
+        more => ("characters".to_owned(), format!("{start}-{}", start + more.len() - 1)),
+    };
+    Some(format!("'ascii' codec can't encode {what} in position {at}: ordinal not in range(128)"))
 }
 
-fn put(message: &mut DynamicMessage, number: u32, value: Wire) -> Result<(), String> {
-    message.try_set_field_by_number(number, value).map_err(|error| format!("field {number}: {error}"))
+/// A character as an escape: `\xf3`, `\u96ea`, `\U0001f600`.
+fn escaped(character: char) -> String {
+    let quoted = unicode(&character.to_string());
+    quoted.trim_start_matches("u'").trim_end_matches('\'').to_owned()
 }
 
-fn to_wire(kind: Kind, value: &Value) -> Option<Wire> {
-    Some(match value {
-        Value::Null => return None,
-        Value::Bool(value) => Wire::Bool(*value),
-        Value::Int(value) if kind == Kind::UInt32 => Wire::U32(*value as u32),
-        Value::Int(value) => Wire::I32(*value as i32),
-        Value::Float(value) => Wire::F32(*value),
-        Value::Time(time) => Wire::F64(time.seconds()),
-        Value::Text(text) => Wire::String(text.clone()),
-        Value::Link(id) if !id.is_set() => return None,
-        Value::Link(id) => Wire::I32(id.get()),
-        Value::Links(ids) => Wire::List(ids.iter().map(|id| Wire::I32(id.get())).collect()),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The fields that are set in a message, each with its position in the model; what the core computes is left out.
-pub fn values(model: &ModelInfo, message: &DynamicMessage) -> Vec<(usize, Value)> {
-    let mut found = Vec::new();
-    for (at, field) in model.fields.iter().enumerate() {
-        if let Some(value) = message
-            .get_field_by_number(u32::from(field.wire_number))
-            .filter(|_| message.has_field_by_number(u32::from(field.wire_number)))
-        {
-            found.push((at, from_wire(field.def.kind, &value)));
-        }
-    }
-    found
-}
-
-/// The id in a message, 0 when it has none.
-pub fn id(message: &DynamicMessage) -> i32 {
-    message.get_field_by_number(1).and_then(|id| id.as_i32()).unwrap_or_default()
-}
-
-fn from_wire(kind: Kind, value: &Wire) -> Value {
-    match (kind, value) {
-        (_, Wire::Bool(value)) => Value::Bool(*value),
-        (Kind::Link, Wire::I32(0)) => Value::Null,
-        (Kind::Link, Wire::I32(id)) => Value::Link(ObjectId::new(*id)),
-        (_, Wire::I32(value)) => Value::Int(i64::from(*value)),
-        (_, Wire::U32(value)) => Value::Int(i64::from(*value)),
-        (_, Wire::F32(value)) => Value::Float(*value),
-        (_, Wire::F64(value)) => Value::Time(Timestamp::from_seconds(*value)),
-        (_, Wire::String(text)) => Value::Text(text.clone()),
-        (_, Wire::List(ids)) => {
-            Value::Links(ids.iter().filter_map(Wire::as_i32).map(ObjectId::new).collect())
-        }
-        _ => Value::Null,
+    #[test]
+    fn what_is_not_ascii_is_told_as_python_does() {
+        assert_eq!(
+            cannot_encode("J\u{f3}n").unwrap(),
+            "'ascii' codec can't encode character u'\\xf3' in position 1: ordinal not in range(128)"
+        );
+        assert_eq!(
+            cannot_encode("a\u{e9}\u{96ea}").unwrap(),
+            "'ascii' codec can't encode characters in position 1-2: ordinal not in range(128)"
+        );
+        assert_eq!(cannot_encode("plain"), None);
     }
 }

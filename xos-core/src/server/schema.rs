@@ -1,10 +1,16 @@
-//! The service of this name.
+//! `schema.SchemaService`: the models as protobuf, for clients that make their messages of it. Nobody has to log in.
 
 use super::World;
 use super::call::{Answer, Call};
-use super::status::no_method;
+use super::status::{malformed, no_method};
+use super::wire::read_empty;
 
 /// Answers a call of it.
-pub(super) async fn answer(_world: &World, _method: &str, _call: &Call) -> Answer {
-    Err(no_method())
+pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
+    if method != "GetSchema" {
+        return Err(no_method());
+    }
+    read_empty(&call.message).map_err(malformed)?;
+    let served = world.objects.served(&world.core);
+    Ok(served.descriptors().await?.answer())
 }

@@ -13,25 +13,25 @@ impl Store {
     /// Remembers values under their keys, or forgets those that are `None`; all of them or none.
     pub(crate) fn remember(&mut self, namespace: &str, entries: &[(String, Option<Json>)]) -> Outcome<()> {
         self.transaction(|store| {
-            for (key, value) in entries {
-                match value {
-                    Some(value) => store
-                        .db
-                        .connection
-                        .prepare_cached(
-                            "INSERT INTO _memory (namespace, key, value) VALUES (?1, ?2, ?3) \
-                             ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value",
-                        )?
-                        .execute(params![namespace, key, value.to_string()])?,
-                    None => store
-                        .db
-                        .connection
-                        .prepare_cached("DELETE FROM _memory WHERE namespace = ?1 AND key = ?2")?
-                        .execute([namespace, key])?,
-                };
-            }
-            Ok(())
+            entries.iter().try_for_each(|(key, value)| store.remember_one(namespace, key, value.as_ref()))
         })
+    }
+
+    /// Remembers or forgets one value, as a part of the transaction that is under way.
+    pub(crate) fn remember_one(&mut self, namespace: &str, key: &str, value: Option<&Json>) -> Outcome<()> {
+        let connection = &self.db.connection;
+        match value {
+            Some(value) => connection
+                .prepare_cached(
+                    "INSERT INTO _memory (namespace, key, value) VALUES (?1, ?2, ?3) \
+                     ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value",
+                )?
+                .execute(params![namespace, key, value.to_string()])?,
+            None => connection
+                .prepare_cached("DELETE FROM _memory WHERE namespace = ?1 AND key = ?2")?
+                .execute([namespace, key])?,
+        };
+        Ok(())
     }
 }
 

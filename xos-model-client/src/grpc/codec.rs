@@ -12,8 +12,9 @@ mod query;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+pub use self::decode::{Fault, read};
 pub use self::encode::{SetMessage, encode_id};
-pub use self::plan::Plan;
+pub use self::plan::{Plan, Type};
 use crate::error::Result;
 use crate::grpc::describe::RemoteSchema;
 use crate::record::Shape;

@@ -9,8 +9,8 @@ use std::fmt;
 
 mod write;
 
-pub(crate) use write::{
-    put_bool, put_bytes, put_double, put_float, put_int32, put_int32s, put_text, put_uint32,
+pub use write::{
+    put_bool, put_bytes, put_double, put_float, put_int32, put_int32s, put_text, put_uint32, put_varint,
 };
 
 /// Deeper nested groups than this are no message of a core; other libraries have the same limit.
@@ -18,7 +18,7 @@ const DEEPEST: usize = 100;
 
 /// How a value is written: the lower three bits of a tag.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum WireType {
+pub enum WireType {
     /// A number of 1 to 10 bytes.
     Varint,
     /// 8 bytes.
@@ -47,7 +47,7 @@ impl WireType {
     }
 
     /// In words for an error.
-    pub(crate) const fn describe(self) -> &'static str {
+    pub const fn describe(self) -> &'static str {
         match self {
             WireType::Varint => "a varint",
             WireType::Fixed64 => "8 bytes",
@@ -61,11 +61,11 @@ impl WireType {
 
 /// Bytes that are no protobuf.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WireFault {
+pub struct WireFault {
     /// Where, in bytes from the start of what was read.
-    pub(crate) offset: usize,
+    pub offset: usize,
     /// What was expected or found there.
-    pub(crate) what: &'static str,
+    pub what: &'static str,
 }
 
 impl fmt::Display for WireFault {
@@ -78,25 +78,25 @@ impl std::error::Error for WireFault {}
 
 /// Reads one message from its start to its end.
 #[derive(Copy, Clone, Debug)]
-pub(crate) struct Reader<'a> {
+pub struct Reader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of these bytes.
-    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
+    pub const fn new(bytes: &'a [u8]) -> Self {
         Reader { bytes, at: 0 }
     }
 
     /// Where it is, in bytes from the start.
-    pub(crate) const fn offset(&self) -> usize {
+    pub const fn offset(&self) -> usize {
         self.at
     }
 
     /// The number and wire type of the next field, `None` at the end.
     #[inline]
-    pub(crate) fn tag(&mut self) -> Result<Option<(u32, WireType)>, WireFault> {
+    pub fn tag(&mut self) -> Result<Option<(u32, WireType)>, WireFault> {
         let Some(first) = self.bytes.get(self.at) else { return Ok(None) };
         let start = self.at;
         let key = if *first < 0x80 {
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
 
     /// A number of 1 to 10 bytes.
     #[inline]
-    pub(crate) fn varint(&mut self) -> Result<u64, WireFault> {
+    pub fn varint(&mut self) -> Result<u64, WireFault> {
         match self.bytes.get(self.at) {
             Some(byte) if *byte < 0x80 => {
                 self.at += 1;
@@ -154,7 +154,7 @@ impl<'a> Reader<'a> {
 
     /// A length and as many bytes.
     #[inline]
-    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], WireFault> {
+    pub fn bytes(&mut self) -> Result<&'a [u8], WireFault> {
         let start = self.at;
         let length = self.varint()?;
         let rest = &self.bytes[self.at..];
@@ -168,13 +168,13 @@ impl<'a> Reader<'a> {
 
     /// 4 bytes, little end first.
     #[inline]
-    pub(crate) fn fixed32(&mut self) -> Result<u32, WireFault> {
+    pub fn fixed32(&mut self) -> Result<u32, WireFault> {
         self.fixed().map(u32::from_le_bytes)
     }
 
     /// 8 bytes, little end first.
     #[inline]
-    pub(crate) fn fixed64(&mut self) -> Result<u64, WireFault> {
+    pub fn fixed64(&mut self) -> Result<u64, WireFault> {
         self.fixed().map(u64::from_le_bytes)
     }
 
@@ -189,7 +189,7 @@ impl<'a> Reader<'a> {
 
     /// Leaves out the value of a field.
     #[inline]
-    pub(crate) fn skip(&mut self, number: u32, wire_type: WireType) -> Result<(), WireFault> {
+    pub fn skip(&mut self, number: u32, wire_type: WireType) -> Result<(), WireFault> {
         match wire_type {
             WireType::Varint => self.varint().map(drop),
             WireType::Fixed64 => self.fixed64().map(drop),

@@ -104,7 +104,9 @@ impl Plan {
 }
 
 /// Why a value cannot be read.
-enum Fault {
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The bytes are no protobuf.
     Wire(WireFault),
     /// It has another type on the wire.
     Type,
@@ -118,9 +120,19 @@ impl From<WireFault> for Fault {
     }
 }
 
+/// Reads the value of one field. A list is added to the one that is there already.
+///
+/// # Errors
+///
+/// Bytes that are no value of this type.
 #[inline(always)]
 #[allow(clippy::inline_always, reason = "the loop over the fields is a third slower without")]
-fn read(reader: &mut Reader<'_>, kind: Type, wire_type: WireType, value: &mut Value) -> Result<(), Fault> {
+pub fn read(
+    reader: &mut Reader<'_>,
+    kind: Type,
+    wire_type: WireType,
+    value: &mut Value,
+) -> Result<(), Fault> {
     match (kind, wire_type) {
         (Type::Text, WireType::Bytes) => {
             let text = std::str::from_utf8(reader.bytes()?).map_err(|_| Fault::Text)?;

@@ -16,19 +16,28 @@ use crate::value::ObjectId;
 
 /// How the value of a field is written.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(super) enum Type {
+pub enum Type {
+    /// `string`.
     Text,
+    /// `int32`.
     Int32,
+    /// `uint32`.
     UInt32,
+    /// `bool`.
     Bool,
+    /// `float`.
     Float,
+    /// `double`: seconds since 1970 UTC.
     Date,
+    /// `int32`: an id.
     Link,
+    /// `repeated int32`: ids.
     Links,
 }
 
 impl Type {
-    fn of(kind: Kind) -> Self {
+    /// How a kind of field is written.
+    pub fn of(kind: Kind) -> Self {
         match kind {
             Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip => Type::Text,
             Kind::Int32 => Type::Int32,

@@ -2,7 +2,7 @@
 
 /// A varint.
 #[inline]
-fn put_varint(out: &mut Vec<u8>, mut value: u64) {
+pub fn put_varint(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -17,42 +17,42 @@ fn put_tag(out: &mut Vec<u8>, number: u16, wire_type: u8) {
 
 /// An `int32`: a negative one is sign-extended to 64 bits.
 #[inline]
-pub(crate) fn put_int32(out: &mut Vec<u8>, number: u16, value: i32) {
+pub fn put_int32(out: &mut Vec<u8>, number: u16, value: i32) {
     put_tag(out, number, 0);
     put_varint(out, i64::from(value) as u64);
 }
 
 /// A `uint32`.
 #[inline]
-pub(crate) fn put_uint32(out: &mut Vec<u8>, number: u16, value: u32) {
+pub fn put_uint32(out: &mut Vec<u8>, number: u16, value: u32) {
     put_tag(out, number, 0);
     put_varint(out, u64::from(value));
 }
 
 /// A `bool`.
 #[inline]
-pub(crate) fn put_bool(out: &mut Vec<u8>, number: u16, value: bool) {
+pub fn put_bool(out: &mut Vec<u8>, number: u16, value: bool) {
     put_tag(out, number, 0);
     out.push(u8::from(value));
 }
 
 /// A `float`.
 #[inline]
-pub(crate) fn put_float(out: &mut Vec<u8>, number: u16, value: f32) {
+pub fn put_float(out: &mut Vec<u8>, number: u16, value: f32) {
     put_tag(out, number, 5);
     out.extend_from_slice(&value.to_bits().to_le_bytes());
 }
 
 /// A `double`, bit for bit.
 #[inline]
-pub(crate) fn put_double(out: &mut Vec<u8>, number: u16, value: f64) {
+pub fn put_double(out: &mut Vec<u8>, number: u16, value: f64) {
     put_tag(out, number, 1);
     out.extend_from_slice(&value.to_bits().to_le_bytes());
 }
 
 /// A length and as many bytes: a message.
 #[inline]
-pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u16, value: &[u8]) {
+pub fn put_bytes(out: &mut Vec<u8>, number: u16, value: &[u8]) {
     put_tag(out, number, 2);
     put_varint(out, value.len() as u64);
     out.extend_from_slice(value);
@@ -60,12 +60,12 @@ pub(crate) fn put_bytes(out: &mut Vec<u8>, number: u16, value: &[u8]) {
 
 /// A `string`.
 #[inline]
-pub(crate) fn put_text(out: &mut Vec<u8>, number: u16, value: &str) {
+pub fn put_text(out: &mut Vec<u8>, number: u16, value: &str) {
     put_bytes(out, number, value.as_bytes());
 }
 
 /// A `repeated int32`, packed. An empty list leaves no trace: it cannot be told from an absent one.
-pub(crate) fn put_int32s(out: &mut Vec<u8>, number: u16, values: &[i32]) {
+pub fn put_int32s(out: &mut Vec<u8>, number: u16, values: &[i32]) {
     if values.is_empty() {
         return;
     }

@@ -1,20 +1,35 @@
 //! The models of a schema as the protobuf text that a core serves.
 
+mod names;
+
 use std::fmt::Write as _;
 
 use xos_model_client::{FieldInfo, Kind, ModelInfo, Schema};
 
+pub use self::names::{
+    class_names, content_type, declared_class, is_declared_apart, self_content_type, served, wire_name,
+};
+
 /// The number of `class_names` in each message.
-pub const CLASS_NAMES: u32 = 2046;
+pub const CLASS_NAMES: u16 = 2046;
 
 /// The number of `self_content_type_id` in each message.
-pub const SELF_CONTENT_TYPE_ID: u32 = 2047;
+pub const SELF_CONTENT_TYPE_ID: u16 = 2047;
+
+/// What is before the messages. Each field is in a `oneof` of its own, so that it is known whether it was sent.
+const HEAD: &str = r#"syntax = "proto3";
+
+package xos;
+
+import "google/protobuf/empty.proto";
+import "google/api/annotations.proto";
+import "common.proto";
+import "xosoptions.proto";
+"#;
 
 /// `xos.proto`: a message for each model and one for its plural, and the service `xos` with their operations.
 pub fn xos_proto(schema: &Schema) -> String {
-    let mut text = String::from(
-        "syntax = \"proto3\";\n\npackage xos;\n\nimport \"google/protobuf/empty.proto\";\nimport \"common.proto\";\nimport \"xosoptions.proto\";\n",
-    );
+    let mut text = String::from(HEAD);
     let mut models: Vec<&ModelInfo> = served(schema).collect();
     models.sort_by_key(|model| model.name().clone());
     for model in &models {
@@ -22,64 +37,36 @@ pub fn xos_proto(schema: &Schema) -> String {
     }
     text.push_str("\nservice xos {\n");
     for model in &models {
-        let (name, plural) = (model.name(), &model.plural);
-        let _ = write!(
-            text,
-            "  rpc List{name}(google.protobuf.Empty) returns ({plural});\n  rpc Filter{name}(Query) returns ({plural});\n  \
-             rpc Get{name}(ID) returns ({name});\n  rpc Create{name}({name}) returns ({name});\n  \
-             rpc Update{name}({name}) returns ({name});\n  rpc Delete{name}(ID) returns (google.protobuf.Empty);\n"
-        );
+        operations(&mut text, model);
     }
     text.push_str("}\n");
     text
 }
 
-/// The models that have objects, and so messages and operations.
-pub fn served(schema: &Schema) -> impl Iterator<Item = &ModelInfo> {
-    schema.models().iter().filter(|model| !model.def.is_abstract)
-}
-
-/// The name under which the framework of the core knows a model: `core.site` for `Site`.
-pub fn content_type(model: &ModelInfo) -> String {
-    format!("{}.{}", model.def.app_label, model.name().to_ascii_lowercase())
-}
-
-/// The name of a model's class in the core. The models of the core, and others with Python code of their own, are
-/// generated under another name, and a class with that code inherits from it.
-pub fn declared_class(model: &ModelInfo) -> String {
-    let suffix = if is_declared_apart(model) { "_decl" } else { "" };
-    format!("{}{suffix}", model.name())
-}
-
-/// What an object answers for itself: where its generated class is.
-pub fn self_content_type(model: &ModelInfo) -> String {
-    format!("{}.{}", model.def.app_label, declared_class(model).to_ascii_lowercase())
-}
-
-/// Whether a model's generated class has a name of its own.
-pub fn is_declared_apart(model: &ModelInfo) -> bool {
-    let is_of_core = model.def.app_label == "core" && model.def.base.is_some();
-    !model.def.is_abstract && (model.def.custom_python || is_of_core)
-}
-
-/// The classes of the core that an object of the model is of, the most specific first: `Site,Site_decl,XOSBase`.
-pub fn class_names(schema: &Schema, model: &ModelInfo) -> String {
-    let mut names: Vec<String> = Vec::new();
-    for model in model.chain.iter().rev().filter_map(|id| schema.by_id(*id)) {
-        names.push(model.name().to_string());
-        if is_declared_apart(model) {
-            names.push(declared_class(model));
+/// The operations of a model, each but the filter with its place for clients of REST.
+fn operations(text: &mut String, model: &ModelInfo) {
+    let (name, plural) = (model.name().as_ref(), model.plural.as_str());
+    let all = format!("/xosapi/v1/{}/{}", model.def.app_label, plural.to_ascii_lowercase());
+    let one = format!("{all}/{{id}}");
+    let empty = "google.protobuf.Empty";
+    for (word, takes, gives, verb, path) in [
+        ("List", empty, plural, "get", &all),
+        ("Filter", "Query", plural, "", &all),
+        ("Get", "ID", name, "get", &one),
+        ("Create", name, name, "post", &all),
+        ("Update", name, name, "put", &one),
+        ("Delete", "ID", empty, "delete", &one),
+    ] {
+        let _ = write!(text, "  rpc {word}{name}({takes}) returns ({gives})");
+        if verb.is_empty() {
+            text.push_str(";\n");
+            continue;
         }
-    }
-    names.join(",")
-}
-
-/// The name of a field on the wire: a link ends in `_id`, a list of links in `_ids`.
-pub fn wire_name(field: &FieldInfo) -> String {
-    match field.def.kind {
-        Kind::Link => format!("{}_id", field.def.name),
-        Kind::Links => format!("{}_ids", field.def.name),
-        _ => field.def.name.to_string(),
+        let body = if matches!(verb, "post" | "put") { "      body: \"*\"\n" } else { "" };
+        let _ = write!(
+            text,
+            " {{\n    option (google.api.http) = {{\n      {verb}: \"{path}\"\n{body}    }};\n  }}\n"
+        );
     }
 }
 

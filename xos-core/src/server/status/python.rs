@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// `repr` of a dictionary of lists of texts: `{'name': [u'This field cannot be blank.']}`.
-pub(crate) fn validation_error(faults: &mut [(String, String)]) -> String {
+pub fn validation_error(faults: &mut [(String, String)]) -> String {
     faults.sort();
     let mut text = String::from("{");
     let mut last: Option<&str> = None;
@@ -25,7 +25,7 @@ pub(crate) fn validation_error(faults: &mut [(String, String)]) -> String {
 }
 
 /// `repr` of a unicode text: `u'it'`, `u"it's"`.
-pub(crate) fn unicode(text: &str) -> String {
+pub fn unicode(text: &str) -> String {
     let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
     let mut written = format!("u{quote}");
     for character in text.chars() {
@@ -55,23 +55,14 @@ fn escaped(character: char) -> String {
     }
 }
 
-/// What Python says when it makes plain bytes of a text that is not ASCII; `None` when it is.
-pub(crate) fn cannot_encode(text: &str) -> Option<String> {
-    if text.is_ascii() {
-        return None;
-    }
-    let bad = |character: &char| !character.is_ascii();
-    let start = text.chars().position(|character| bad(&character))?;
-    let run: Vec<char> = text.chars().skip(start).take_while(bad).collect();
-    let (what, at) = match run.as_slice() {
-        [one] => (format!("character u'{}'", escaped(*one)), start.to_string()),
-        more => ("characters".to_owned(), format!("{start}-{}", start + more.len() - 1)),
-    };
-    Some(format!("'ascii' codec can't encode {what} in position {at}: ordinal not in range(128)"))
+/// `repr` of a list of plain texts: `['a', 'b']`.
+pub fn list<'a>(texts: impl IntoIterator<Item = &'a str>) -> String {
+    let texts: Vec<String> = texts.into_iter().map(|text| format!("'{text}'")).collect();
+    format!("[{}]", texts.join(", "))
 }
 
 /// How Django names a field to people: `Backend status`.
-pub(crate) fn verbose_name(field: &str) -> String {
+pub fn verbose_name(field: &str) -> String {
     let words = field.replace('_', " ");
     let mut letters = words.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
@@ -88,14 +79,6 @@ mod tests {
         assert_eq!(validation_error(&mut faults), "{'flavor': [u\"it's\"], 'name': [u'a', u'b']}");
         assert_eq!(unicode("J\u{f3}n '\""), "u'J\\xf3n \\'\"'");
         assert_eq!(verbose_name("service_specific_id"), "Service specific id");
-        assert_eq!(
-            cannot_encode("J\u{f3}n").unwrap(),
-            "'ascii' codec can't encode character u'\\xf3' in position 1: ordinal not in range(128)"
-        );
-        assert_eq!(
-            cannot_encode("a\u{e9}\u{96ea}").unwrap(),
-            "'ascii' codec can't encode characters in position 1-2: ordinal not in range(128)"
-        );
-        assert_eq!(cannot_encode("plain"), None);
+        assert_eq!(list(["a", "b"]), "['a', 'b']");
     }
 }

@@ -1,15 +1,22 @@
 //! A `Query` message as a query of the store.
 
-use prost_reflect::{DynamicMessage, Value as Wire};
 use tonic::Status;
+use xos_model_client::compared::{is_of_text, parse_time};
 use xos_model_client::{
     Condition, FieldInfo, Kind, ModelInfo, Operator, Query, QueryKind, Schema, Timestamp, Value,
 };
 
-use super::python;
-use super::status::exception;
+use crate::server::status::{cannot_resolve, exception, of_error, unicode};
+use crate::server::wire::{Element, Operand, QueryMessage, is_secret};
+
+/// More conditions than this are no query: each is a part of one statement.
+const MOST_ELEMENTS: usize = 100;
+
+/// A path leads over at most this many links.
+const LONGEST_PATH: usize = 16;
 
 /// A query, and what of it the store cannot do and has to be looked at in what it found.
+#[derive(Debug)]
 pub struct Asked {
     /// What the store is asked.
     pub query: Query,
@@ -18,6 +25,7 @@ pub struct Asked {
 }
 
 /// A number whose digits have this part: a database that casts can ask that.
+#[derive(Debug)]
 pub struct PartOfNumber {
     field: usize,
     part: String,
@@ -27,8 +35,8 @@ pub struct PartOfNumber {
 impl PartOfNumber {
     /// Whether it holds for an object with these values.
     pub fn holds(&self, values: &[Value]) -> bool {
-        let digits = values.get(self.field).map(Value::to_string).unwrap_or_default();
-        digits.contains(&self.part) != self.invert
+        let digits = values.get(self.field).filter(|value| !value.is_null());
+        digits.is_some_and(|value| value.to_string().contains(&self.part)) != self.invert
     }
 }
 
@@ -37,17 +45,8 @@ impl PartOfNumber {
 /// # Errors
 ///
 /// The status of what a core does not understand.
-pub fn asked(schema: &Schema, model: &ModelInfo, message: &DynamicMessage) -> Result<Asked, Status> {
-    let number = |name: &str| match message.get_field_by_name(name).as_deref() {
-        Some(Wire::EnumNumber(number)) => *number,
-        _ => 0,
-    };
-    let elements: Vec<DynamicMessage> = match message.get_field_by_name("elements").as_deref() {
-        Some(Wire::List(elements)) => elements.iter().filter_map(|it| it.as_message().cloned()).collect(),
-        _ => Vec::new(),
-    };
-    let kind = match number("kind") {
-        0 if elements.is_empty() => return Err(exception("'NoneType' object is not iterable")),
+pub fn asked(schema: &Schema, model: &ModelInfo, message: &QueryMessage) -> Result<Asked, Status> {
+    let kind = match message.kind {
         0 | 1 => QueryKind::Live,
         2 => QueryKind::DirtyObjects,
         3 => QueryKind::DeletedObjects,
@@ -55,47 +54,31 @@ pub fn asked(schema: &Schema, model: &ModelInfo, message: &DynamicMessage) -> Re
         5 => QueryKind::DeletedPolicies,
         _ => return Err(exception("local variable 'queryset' referenced before assignment")),
     };
+    if message.elements.len() > MOST_ELEMENTS {
+        let text = format!(
+            "a query has at most {MOST_ELEMENTS} elements, found {}; ask for less at once",
+            message.elements.len()
+        );
+        return Err(Status::invalid_argument(text));
+    }
     let mut asked = Asked { query: Query::live(model.shape.clone()).of_kind(kind), also: Vec::new() };
     // The kind ALL ignores its elements.
-    for element in elements.iter().filter(|_| number("kind") != 1) {
+    for element in message.elements.iter().filter(|_| message.kind != 1) {
         add(schema, model, element, &mut asked)?;
     }
     Ok(asked)
 }
 
-enum Given {
-    Text(String),
-    Number(i32),
-}
-
-fn add(
-    schema: &Schema,
-    model: &ModelInfo,
-    element: &DynamicMessage,
-    asked: &mut Asked,
-) -> Result<(), Status> {
-    let invert = element.get_field_by_name("invert").and_then(|it| it.as_bool()).unwrap_or_default();
-    let name = element.get_field_by_name("name");
-    let name = name.as_ref().and_then(|it| it.as_str()).unwrap_or_default();
-    let given = if element.has_field_by_name("iValue") {
-        Given::Number(element.get_field_by_name("iValue").and_then(|it| it.as_i32()).unwrap_or_default())
-    } else if element.has_field_by_name("sValue") {
-        let text = element.get_field_by_name("sValue");
-        Given::Text(text.as_ref().and_then(|it| it.as_str()).unwrap_or_default().to_owned())
-    } else {
-        return Err(exception("must specify iValue or sValue"));
-    };
-    let operator = match element.get_field_by_name("operator").as_deref() {
-        Some(Wire::EnumNumber(number)) => *number,
-        _ => 0,
-    };
-    let operator = operator_of(operator).ok_or_else(|| exception("unknown operator"))?;
-    let (path, lookup) = split_lookup(name);
+fn add(schema: &Schema, model: &ModelInfo, element: &Element, asked: &mut Asked) -> Result<(), Status> {
+    let invert = element.invert;
+    let Some(given) = element.value.clone() else { return Err(exception("must specify iValue or sValue")) };
+    let operator = operator_of(element.operator).ok_or_else(|| exception("unknown operator"))?;
+    let (path, lookup) = split_lookup(&element.name);
     let (at, field) = resolve(schema, model, path)?;
     let (operator, given) = match lookup {
         None => (operator, given),
         Some("isnull") => {
-            let wanted = !matches!(given, Given::Number(0));
+            let wanted = !matches!(given, Operand::Number(0));
             let condition = Condition {
                 field: path.to_owned().into(),
                 operator: Operator::Equal,
@@ -107,14 +90,10 @@ fn add(
         }
         Some(lookup) => looked_up(lookup, given),
     };
-    let of_text = matches!(
-        operator,
-        Operator::IExact | Operator::Contains | Operator::IContains | Operator::Regex | Operator::IRegex
-    );
-    if of_text && !field.def.kind.is_text() {
-        let part = match (&given, operator) {
-            (Given::Number(number), Operator::Contains | Operator::IContains) => number.to_string(),
-            (Given::Text(text), Operator::Contains | Operator::IContains) => text.clone(),
+    if is_of_text(operator) && !field.def.kind.is_text() {
+        let part = match (given, operator) {
+            (Operand::Number(number), Operator::Contains | Operator::IContains) => number.to_string(),
+            (Operand::Text(text), Operator::Contains | Operator::IContains) => text,
             _ => return Err(exception(no_operator(operator))),
         };
         let Some(field) = at else { return Err(exception(no_operator(operator))) };
@@ -147,12 +126,12 @@ fn no_operator(operator: Operator) -> String {
     let hint = "You might need to add explicit type casts.\n";
     match operator {
         Operator::IExact => format!(
-            "function upper(integer) does not exist\nHINT:  No function matches the given name and argument types. {hint}"
+            "function upper(integer) does not exist\nLINE 1: ...\nHINT:  No function matches the given name and argument types. {hint}"
         ),
         _ => {
             let sign = if operator == Operator::IRegex { "~*" } else { "~" };
             format!(
-                "operator does not exist: text {sign} integer\nHINT:  No operator matches the given name and argument types. {hint}"
+                "operator does not exist: text {sign} integer\nLINE 1: ...\nHINT:  No operator matches the given name and argument types. {hint}"
             )
         }
     }
@@ -183,10 +162,10 @@ fn split_lookup(name: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn looked_up(lookup: &str, given: Given) -> (Operator, Given) {
-    let pattern = |given: Given, before: &str, after: &str| match given {
-        Given::Text(text) => Given::Text(format!("{before}{}{after}", escaped(&text))),
-        Given::Number(number) => Given::Text(format!("{before}{number}{after}")),
+fn looked_up(lookup: &str, given: Operand) -> (Operator, Operand) {
+    let pattern = |given: Operand, before: &str, after: &str| match given {
+        Operand::Text(text) => Operand::Text(format!("{before}{}{after}", escaped(&text))),
+        Operand::Number(number) => Operand::Text(format!("{before}{number}{after}")),
     };
     match lookup {
         "iexact" => (Operator::IExact, given),
@@ -218,42 +197,47 @@ fn resolve<'a>(
     model: &'a ModelInfo,
     path: &str,
 ) -> Result<(Option<usize>, &'a FieldInfo), Status> {
-    let mut model = model;
-    let mut names = path.split("__").peekable();
-    let mut first = true;
-    loop {
-        let name = names.next().unwrap_or_default();
+    let mut from = model;
+    let mut names = path.split("__").enumerate().peekable();
+    while let Some((at, name)) = names.next() {
         let name = if name == "pk" { "id" } else { name };
-        let field =
-            model.expect_field(name).map_err(|error| super::status::of_error(&error, schema, model))?;
-        if names.peek().is_none() {
-            return Ok((model.shape.position(&field.def.name).filter(|_| first), field));
+        let field = from.expect_field(name).map_err(|error| of_error(&error, schema, from))?;
+        if is_secret(schema, from, &field.def.name) {
+            // A pattern that fits or not would tell it letter by letter.
+            return Err(cannot_resolve(schema, from, name));
         }
+        let Some((_, next)) = names.peek() else {
+            return Ok((from.shape.position(&field.def.name).filter(|_| at == 0), field));
+        };
         let Some(target) = field.target.and_then(|target| schema.by_id(target)) else {
-            let next = names.peek().copied().unwrap_or_default();
             let text = format!("Unsupported lookup '{next}' for field or join on the field not permitted.");
             return Err(exception(text));
         };
-        (model, first) = (target, false);
+        if at == LONGEST_PATH {
+            let text = format!("Unsupported lookup: a path leads over at most {LONGEST_PATH} links");
+            return Err(exception(text));
+        }
+        from = target;
     }
+    Err(cannot_resolve(schema, model, path))
 }
 
-fn value_of(field: &FieldInfo, given: Given) -> Result<Value, Status> {
+fn value_of(field: &FieldInfo, given: Operand) -> Result<Value, Status> {
     Ok(match (field.def.kind, given) {
-        (kind, Given::Number(number)) if kind.is_text() => Value::Text(number.to_string()),
-        (Kind::Date, Given::Number(_)) => return Err(exception("expected string or buffer")),
-        (Kind::Bool, Given::Number(number)) => Value::Bool(number != 0),
-        (_, Given::Number(number)) => Value::Int(i64::from(number)),
-        (Kind::Bool, Given::Text(text)) => match text.as_str() {
+        (kind, Operand::Number(number)) if kind.is_text() => Value::Text(number.to_string()),
+        (Kind::Date, Operand::Number(_)) => return Err(exception("expected string or buffer")),
+        (Kind::Bool, Operand::Number(number)) => Value::Bool(number != 0),
+        (_, Operand::Number(number)) => Value::Int(i64::from(number)),
+        (Kind::Bool, Operand::Text(text)) => match text.as_str() {
             "True" | "t" | "1" => Value::Bool(true),
             "False" | "f" | "0" => Value::Bool(false),
             _ => {
                 let text = format!("'{text}' value must be either True or False.");
-                return Err(exception(format!("[{}]", python::unicode(&text))));
+                return Err(exception(format!("[{}]", unicode(&text))));
             }
         },
-        (Kind::Date, Given::Text(text)) => time(&text)?,
-        (Kind::Int32 | Kind::UInt32 | Kind::Link | Kind::Links, Given::Text(text)) => {
+        (Kind::Date, Operand::Text(text)) => time(&text)?,
+        (Kind::Int32 | Kind::UInt32 | Kind::Link | Kind::Links, Operand::Text(text)) => {
             match text.trim().parse() {
                 Ok(number) => Value::Int(number),
                 Err(_) => {
@@ -261,24 +245,22 @@ fn value_of(field: &FieldInfo, given: Given) -> Result<Value, Status> {
                 }
             }
         }
-        (Kind::Float, Given::Text(text)) => match text.trim().parse() {
+        (Kind::Float, Operand::Text(text)) => match text.trim().parse() {
             Ok(number) => Value::Float(number),
             Err(_) => return Err(exception(format!("could not convert string to float: {text}"))),
         },
-        (_, Given::Text(text)) => Value::Text(text),
+        (_, Operand::Text(text)) => Value::Text(text),
     })
 }
 
 fn time(text: &str) -> Result<Value, Status> {
-    let wrong = || {
-        let text = format!(
-            "'{text}' value has an invalid format. It must be in YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ] format."
-        );
-        exception(format!("[{}]", python::unicode(&text)))
-    };
-    let instant = text.parse::<jiff::Timestamp>().ok().or_else(|| {
-        let civil = text.parse::<jiff::civil::DateTime>().ok()?;
-        civil.to_zoned(jiff::tz::TimeZone::UTC).ok().map(|zoned| zoned.timestamp())
-    });
-    Ok(Value::Time(Timestamp::from_micros(instant.ok_or_else(wrong)?.as_microsecond())))
+    match parse_time(text) {
+        Some(micros) => Ok(Value::Time(Timestamp::from_micros(micros))),
+        None => {
+            let text = format!(
+                "'{text}' value has an invalid format. It must be in YYYY-MM-DD HH:MM[:ss[.uuuuuu]][TZ] format."
+            );
+            Err(exception(format!("[{}]", unicode(&text))))
+        }
+    }
 }
