@@ -47,7 +47,7 @@ pub(super) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
 
 /// What all connections share.
 pub(super) struct Shared {
-    pub(super) world: World,
+    pub(super) world: Arc<World>,
     /// Health and reflection: what is not one message in and one out.
     pub(super) streams: Routes,
     pub(super) limits: Limits,
@@ -65,7 +65,10 @@ struct Connection {
     _slot: OwnedSemaphorePermit,
 }
 
-/// The longest HTTP/2 preface with the head of the first frame: a client that sent this much speaks HTTP/2.
+/// The services that are no part of XOS, whose messages may come as streams.
+const STREAMS: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
+
+/// The HTTP/2 preface with the head of the first frame: a client that sent this much speaks HTTP/2.
 const SPOKEN: usize = 24 + 9;
 
 /// Serves a connection until it is closed, or the server is.
@@ -154,7 +157,7 @@ impl Connection {
         if !is_grpc(kind) {
             return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
-        if request.uri().path().starts_with("/grpc.") {
+        if STREAMS.iter().any(|service| request.uri().path().starts_with(service)) {
             let Ok(answer) = self.shared.streams.clone().call(request).await;
             return until(answer, self.shared.phase.clone());
         }
