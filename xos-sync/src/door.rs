@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::error::{ErrorKind, Result};
 
 #[cfg(feature = "serve")]
-pub(crate) use self::line::{Line, memory_beside_objects};
+pub(crate) use self::line::{ENGINE, Line, memory_beside_objects};
 
 /// The way of a verb to the objects.
 pub(crate) enum Door {
