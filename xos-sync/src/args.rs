@@ -200,7 +200,8 @@ mod tests {
         let own = Own::try_parse_from(["greeter", "--recipe", "r.yaml", "--once"]).unwrap();
         assert_eq!(own.recipe.as_deref(), Some(Path::new("r.yaml")));
         assert!(own.args.once);
-        let own = Own::try_parse_from(["greeter", "--recipe", "r.yaml", "list", "Site", "--db", "x.db"]).unwrap();
+        let own =
+            Own::try_parse_from(["greeter", "--recipe", "r.yaml", "list", "Site", "--db", "x.db"]).unwrap();
         assert_eq!(own.args.verb, Some(Verb::List { model: Some("Site".to_owned()) }));
         assert_eq!(own.args.db.as_deref(), Some(Path::new("x.db")));
         let help = Own::command().render_help().to_string();

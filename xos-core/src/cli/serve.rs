@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use xos_core::{Durability, Recipes};
 use xos_core::server::{Accounts, Limits, Server, Serving, TlsFiles};
+use xos_core::{Durability, Recipes};
 
 use super::database::Database;
 use super::{INTERRUPTED, Outcome, misuse, secret};

@@ -73,7 +73,7 @@ fn an_owner_without_a_socket_is_explained() {
     let pid = format!("process {}", program.id());
     stage.bad(&["apply", &recipe], 1, &[&pid, "nothing answers on", "hello.db.sock", "accessor.socket"]);
     assert!(stage.good(&["list"]).contains("OK"), "looking needs no socket");
-    let why = stage.good(&["explain", "HelloWorldService", "1"]);
+    let why = stage.good(&["explain", "HelloWorldService", "HelloWorld"]);
     assert!(why.contains(&pid) && why.contains("another accessor.socket"), "{why}");
 }
 

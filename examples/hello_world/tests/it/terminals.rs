@@ -86,7 +86,10 @@ fn a_field_is_changed_in_one_and_the_effect_is_seen_in_the_other() {
     });
     other.greet(&greeting, "Tyrion Lannister");
     other.until("deferred", |greeting| {
-        greeting.get("backend_status").and_then(Value::as_text).is_some_and(|status| status.ends_with("Maybe later"))
+        greeting
+            .get("backend_status")
+            .and_then(Value::as_text)
+            .is_some_and(|status| status.ends_with("Maybe later"))
     });
     other.write(&greeting, Op::Delete);
     program.wait_for("HelloWorldServiceInstance has been deleted!");
@@ -104,7 +107,9 @@ fn a_second_synchronizer_shares_the_core_through_its_socket() {
     let endpoint = format!("unix:{}", stage.path("hello.db.sock").display());
     stage.write(
         "config.yaml",
-        &format!("name: hello-world\naccessor: {{endpoint: '{endpoint}'}}\nengine: {{poll_interval: 200 ms}}\n"),
+        &format!(
+            "name: hello-world\naccessor: {{endpoint: '{endpoint}'}}\nengine: {{poll_interval: 200 ms}}\n"
+        ),
     );
     let mut program = stage.start_remote(&[]);
     program.wait_for("Jhon Snow is saying hello to Daenerys Targaryen");

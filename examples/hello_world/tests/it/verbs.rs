@@ -24,7 +24,7 @@ fn without_a_running_program_the_file_is_opened() {
         assert!(why.contains(part), "expected {part:?}: {why}");
     }
     assert!(stage.run(&["run", "--once"]).status.success());
-    let why = stage.good(&["explain", "HelloWorldService", "1"]);
+    let why = stage.good(&["explain", "HelloWorldService", "HelloWorld"]);
     assert!(why.contains("nothing is due") && why.contains("OK (code 1)"), "{why}");
 }
 
@@ -43,14 +43,19 @@ fn while_the_program_runs_the_verbs_go_through_its_socket() {
     let table = stage.good(&["list", "HelloWorldServiceInstance"]);
     assert!(table.contains("HelloWorldServiceInstance") && !table.contains("HelloWorldService "), "{table}");
     assert!(stage.good(&["list", "Service"]).contains("HelloWorldService "), "a base shows its heirs");
-    assert!(stage.good(&["list", "Site"]).contains("Site") || stage.good(&["list", "Site"]).contains("no objects yet"));
+    assert!(
+        stage.good(&["list", "Site"]).contains("Site")
+            || stage.good(&["list", "Site"]).contains("no objects yet")
+    );
 
     stage.write("joffrey.yaml", &recipe_for("Joffrey Baratheon"));
     stage.good(&["apply", &stage.path("joffrey.yaml").display().to_string()]);
     program.wait_for("Maybe not");
     program.wait_for("Saved sync object");
     let why = stage.good(&["explain", "ServiceInstance", "HelloWorld Service Instance"]);
-    for part in ["HelloWorldServiceInstance 1", "failed 1 time, next try in", "Maybe not (code 2)", "tried again at"] {
+    for part in
+        ["HelloWorldServiceInstance ", "failed 1 time, next try in", "Maybe not (code 2)", "tried again at"]
+    {
         assert!(why.contains(part), "expected {part:?}: {why}");
     }
     let (status, log) = program.interrupt();
@@ -114,7 +119,11 @@ fn mistakes_are_named() {
     stage.bad(&["list", "HelloWorldServic"], 1, &["did you mean \"HelloWorldService\"?"]);
     stage.bad(&["explain", "HelloWorldServices", "1"], 1, &["did you mean \"HelloWorldService\"?"]);
     stage.bad(&["explain", "HelloWorldService", "HeloWorld"], 1, &["did you mean \"HelloWorld\"?"]);
-    stage.bad(&["explain", "HelloWorldService", "77"], 1, &["no HelloWorldService with the id or name \"77\"", "1"]);
+    stage.bad(
+        &["explain", "HelloWorldService", "77"],
+        1,
+        &["no HelloWorldService with the id or name \"77\"", "the ids are"],
+    );
     stage.bad(&["explain", "Slice", "1"], 1, &["there are no Slices at all"]);
     stage.bad(&["explain", "HelloWorldService"], 2, &["<ID-OR-NAME>"]);
     stage.bad(&["list", "--once"], 78, &["--once"]);
@@ -133,5 +142,8 @@ fn a_core_that_is_not_there_is_named() {
     let output = stage.plain(&["list", "-C", &config]).output().unwrap();
     let printed = crate::support::text(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{printed}");
-    assert!(printed.contains("nothing.sock"), "{printed}");
+    assert!(
+        printed.contains("nothing.sock") && printed.contains("nothing answers on this socket"),
+        "{printed}"
+    );
 }
