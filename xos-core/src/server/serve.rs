@@ -181,12 +181,8 @@ impl Connection {
             let within = limits.request_time.as_secs_f32();
             Err(Status::deadline_exceeded(format!("the request did not arrive within {within} s")))
         })?;
-        let call = Call {
-            path: head.uri.path().to_owned(),
-            headers: head.headers,
-            message: bytes,
-            peer: self.peer,
-        };
+        let call =
+            Call { path: head.uri.path().to_owned(), headers: head.headers, message: bytes, peer: self.peer };
         let closed = || Status::unavailable("the server is stopping");
         let permit = self.calls.clone().acquire_owned().await.map_err(|_| closed())?;
         // A client that gives up does not undo what a core does: the call is a task of its own. What only reads ends
@@ -230,7 +226,8 @@ fn refused(code: StatusCode) -> Response<Body> {
 
 /// `application/grpc`, also with `+proto` or parameters.
 fn is_grpc(kind: &[u8]) -> bool {
-    kind.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+    kind.strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// Whether a call changes nothing, by its name.
