@@ -138,3 +138,13 @@ mod memory {
 mod file {
     conforms!(crate::subject::file);
 }
+
+/// A client of our server, in the clear.
+mod plain {
+    conforms!(crate::subject::plain);
+}
+
+/// A client of our server, with TLS.
+mod tls {
+    conforms!(crate::subject::tls);
+}
