@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use xos_model_client::{
-    Caller, ChoiceDef, Cleanup, Condition, DefaultValue, Error, ErrorKind, FieldDef, FieldFault, FieldPos, Guard,
-    Kind, LinkDef, LoadModels, ModelAccessor, ModelDef, ObjectId, Onboard, Onboarded, Op, Operator, Page,
-    Presence, Query, QueryKind, Record, Result, ServiceFiles, Shape, Target, Touch, Value, Write, Written,
+    Caller, ChoiceDef, Cleanup, Condition, DefaultValue, Error, ErrorKind, FieldDef, FieldFault, FieldPos,
+    Guard, Kind, LinkDef, LoadModels, ModelAccessor, ModelDef, ObjectId, Onboard, Onboarded, Op, Operator,
+    Page, Presence, Query, QueryKind, Record, Result, ServiceFiles, Shape, Target, Touch, Value, Write,
+    Written,
 };
 
 use crate::subject::Subject;
@@ -199,7 +200,11 @@ impl Subject {
     pub(crate) async fn refused(&self, model: &str, fields: &[Given<'_>]) -> Error {
         let before = self.ids(Query::live(self.shape(model))).await;
         let error = self.try_create(model, fields).await.unwrap_err();
-        assert_eq!(self.ids(Query::live(self.shape(model))).await, before, "it was stored all the same: {error}");
+        assert_eq!(
+            self.ids(Query::live(self.shape(model))).await,
+            before,
+            "it was stored all the same: {error}"
+        );
         error
     }
 
@@ -301,7 +306,9 @@ pub(crate) fn text(record: &Record, field: &str) -> String {
 
 /// The faults of an object that is not valid, by field; the whole object's under "".
 pub(crate) fn faults(error: &Error) -> BTreeMap<String, String> {
-    let ErrorKind::Invalid { faults, .. } = error.kind() else { panic!("expected an invalid object: {error}") };
+    let ErrorKind::Invalid { faults, .. } = error.kind() else {
+        panic!("expected an invalid object: {error}")
+    };
     let by_field = |fault: &FieldFault| (fault.field.clone().unwrap_or_default(), fault.message.clone());
     faults.iter().map(by_field).collect()
 }

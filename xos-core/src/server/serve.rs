@@ -47,7 +47,7 @@ pub(super) async fn reached(phase: &mut watch::Receiver<Phase>, wanted: Phase) {
 
 /// What all connections share.
 pub(super) struct Shared {
-    pub(super) world: World,
+    pub(super) world: Arc<World>,
     /// Health and reflection: what is not one message in and one out.
     pub(super) streams: Routes,
     pub(super) limits: Limits,
@@ -65,7 +65,10 @@ struct Connection {
     _slot: OwnedSemaphorePermit,
 }
 
-/// The longest HTTP/2 preface with the head of the first frame: a client that sent this much speaks HTTP/2.
+/// The services that are no part of XOS, whose messages may come as streams.
+const STREAMS: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
+
+/// The HTTP/2 preface with the head of the first frame: a client that sent this much speaks HTTP/2.
 const SPOKEN: usize = 24 + 9;
 
 /// Serves a connection until it is closed, or the server is.
@@ -154,7 +157,7 @@ impl Connection {
         if !is_grpc(kind) {
             return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE);
         }
-        if request.uri().path().starts_with("/grpc.") {
+        if STREAMS.iter().any(|service| request.uri().path().starts_with(service)) {
             let Ok(answer) = self.shared.streams.clone().call(request).await;
             return until(answer, self.shared.phase.clone());
         }
@@ -178,12 +181,8 @@ impl Connection {
             let within = limits.request_time.as_secs_f32();
             Err(Status::deadline_exceeded(format!("the request did not arrive within {within} s")))
         })?;
-        let call = Call {
-            path: head.uri.path().to_owned(),
-            headers: head.headers,
-            message: bytes,
-            peer: self.peer,
-        };
+        let call =
+            Call { path: head.uri.path().to_owned(), headers: head.headers, message: bytes, peer: self.peer };
         let closed = || Status::unavailable("the server is stopping");
         let permit = self.calls.clone().acquire_owned().await.map_err(|_| closed())?;
         // A client that gives up does not undo what a core does: the call is a task of its own. What only reads ends
@@ -227,7 +226,8 @@ fn refused(code: StatusCode) -> Response<Body> {
 
 /// `application/grpc`, also with `+proto` or parameters.
 fn is_grpc(kind: &[u8]) -> bool {
-    kind.strip_prefix(b"application/grpc").is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
+    kind.strip_prefix(b"application/grpc")
+        .is_some_and(|rest| matches!(rest.first(), None | Some(b'+' | b';')))
 }
 
 /// Whether a call changes nothing, by its name.

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Response};
 use hyper::body::{Body as _, Frame};
 use tokio::sync::watch;
-use tonic::body::Body;
 use tonic::Status;
+use tonic::body::Body;
 
 use super::serve::{Phase, reached};
 

@@ -139,7 +139,9 @@ pub(super) fn timeout(headers: &HeaderMap) -> Result<Option<Duration>, Status> {
     let wrong = || {
         let found = String::from_utf8_lossy(value.as_bytes());
         let found = found.escape_debug();
-        Status::invalid_argument(format!("grpc-timeout is \"{found}\"; expected digits and a unit, such as 30S"))
+        Status::invalid_argument(format!(
+            "grpc-timeout is \"{found}\"; expected digits and a unit, such as 30S"
+        ))
     };
     let text = value.to_str().map_err(|_| wrong())?;
     let (digits, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;

@@ -16,7 +16,7 @@ use super::listen::{Door, bind, fault};
 use super::listen_unix::Socket;
 use super::serve::{Phase, Shared};
 use super::tls::{Secured, TlsFiles};
-use super::{Extension, Limits, World, health};
+use super::{Extension, Limits, World, health, reflection};
 use crate::EmbeddedCore;
 
 /// A server of an embedded core that is to be started.
@@ -144,12 +144,15 @@ impl Server {
         let (stop, phase) = watch::channel(Phase::Open);
         let (streams, reporter) = health::service(Routes::default()).await;
         let health = health::watch(reporter, self.core.clone(), phase.clone());
-        let world = World::new(self.core, self.extensions);
+        let world = Arc::new(World::new(self.core, self.extensions));
+        let (v1, v1alpha) = reflection::services(world.clone());
+        let streams = streams.add_service(v1).add_service(v1alpha);
         let shared = Arc::new(Shared { world, streams: streams.prepare(), limits: self.limits, phase });
         let mut serving = Serving {
             tcp: None,
             tls: None,
             unix: None,
+            names: doors.iter().map(Door::to_string).collect(),
             doors: Vec::with_capacity(doors.len()),
             health: tokio::spawn(health),
             secured,
@@ -192,6 +195,7 @@ pub struct Serving {
     tls: Option<SocketAddr>,
     unix: Option<PathBuf>,
     doors: Vec<JoinHandle<()>>,
+    names: Vec<String>,
     health: JoinHandle<()>,
     secured: Vec<Arc<Secured>>,
     stop: watch::Sender<Phase>,
@@ -211,6 +215,11 @@ impl Serving {
     /// The first Unix socket it listens on.
     pub fn unix_path(&self) -> Option<&Path> {
         self.unix.as_deref()
+    }
+
+    /// Where it listens, in words, such as `127.0.0.1:50055`, `0.0.0.0:50051 (TLS)` or `core.db.sock`.
+    pub fn doors(&self) -> &[String] {
+        &self.names
     }
 
     /// Reads the files of all listeners with TLS again, for connections that are made from now on. Blocks the thread

@@ -64,7 +64,11 @@ pub(crate) async fn connect_unix(path: &Path) -> Channel {
 }
 
 /// Makes a call.
-pub(crate) async fn call(channel: &Channel, path: &'static str, message: impl Into<Bytes>) -> Result<Bytes, Status> {
+pub(crate) async fn call(
+    channel: &Channel,
+    path: &'static str,
+    message: impl Into<Bytes>,
+) -> Result<Bytes, Status> {
     request(channel, path, Request::new(message.into())).await
 }
 

@@ -26,7 +26,8 @@ use crate::error::{ErrorKind, Result};
 #[derive(Clone, Debug)]
 pub struct CoreOptions {
     /// `host:port` or `https://host:port` for TLS; `http://host:port` sends everything in the clear. An IPv6 address
-    /// is written in brackets, such as `[::1]:50051`.
+    /// is written in brackets, such as `[::1]:50051`. `unix:path` or `unix:///path` is the Unix socket of an embedded
+    /// core on this machine: no TLS, and no credentials are needed.
     pub endpoint: String,
     /// The name that the core's certificate must be for, where that is not the endpoint's host.
     pub server_name: Option<String>,
@@ -35,7 +36,8 @@ pub struct CoreOptions {
     pub ca_file: Option<PathBuf>,
     /// The certificate that this client shows, where the core asks for one.
     pub client_certificate: Option<ClientCertificate>,
-    /// As whom to call. Without it only what needs no authentication works: the schema, the version.
+    /// As whom to call. Without it only what needs no authentication works: the schema, the version. On a Unix socket
+    /// everything works without.
     pub credentials: Option<Credentials>,
     /// How the credentials are shown.
     pub login: LoginBy,

@@ -11,6 +11,8 @@ mod reflection;
 mod server;
 mod status;
 mod tls;
+#[cfg(unix)]
+mod unix;
 
 use std::time::Duration;
 

@@ -69,7 +69,8 @@ pub(crate) async fn ids_are_never_used_again(on: &Subject) {
 
 pub(crate) async fn a_required_text_must_not_be_blank(on: &Subject) {
     let defaulted = with_default(field(2, "b", Kind::Text), DefaultValue::Text("x".into()));
-    on.load(vec![model("Paper", "XOSBase", vec![required(field(1, "a", Kind::Text)), required(defaulted)])]).await;
+    on.load(vec![model("Paper", "XOSBase", vec![required(field(1, "a", Kind::Text)), required(defaulted)])])
+        .await;
     fault_of(&on.refused("Paper", &[]).await, "a");
     fault_of(&on.refused("Paper", &[("a", "".into())]).await, "a");
     fault_of(&on.refused("Paper", &[("a", "1".into()), ("b", "".into())]).await, "b");
@@ -81,8 +82,11 @@ pub(crate) async fn a_required_text_must_not_be_blank(on: &Subject) {
 }
 
 pub(crate) async fn a_required_value_must_be_there(on: &Subject) {
-    let fields =
-        vec![required(field(1, "n", Kind::Int32)), required(link(2, "s", "Service")), required(field(3, "t", Kind::Date))];
+    let fields = vec![
+        required(field(1, "n", Kind::Int32)),
+        required(link(2, "s", "Service")),
+        required(field(3, "t", Kind::Date)),
+    ];
     on.load(vec![model("Paper", "XOSBase", fields)]).await;
     let service = on.service("hello").await;
     let all = [("n", Value::Int(0)), ("s", service.into()), ("t", Value::Time(Timestamp::from_seconds(1.0)))];
@@ -164,7 +168,11 @@ pub(crate) async fn all_faults_are_told_together(on: &Subject) {
     on.load(vec![model("Paper", "XOSBase", fields)]).await;
     let given = [("b", Value::from("xyz")), ("c", "no".into()), ("d", ObjectId::new(99).into())];
     let error = on.refused("Paper", &given).await;
-    assert_eq!(faults(&error).keys().map(String::as_str).collect::<Vec<_>>(), ["a", "b", "c", "d"], "{error}");
+    assert_eq!(
+        faults(&error).keys().map(String::as_str).collect::<Vec<_>>(),
+        ["a", "b", "c", "d"],
+        "{error}"
+    );
     assert!(error.to_string().starts_with("a new Paper is not valid: "), "{error}");
 }
 
@@ -239,7 +247,10 @@ pub(crate) async fn feedback_fields_may_be_given(on: &Subject) {
     on.load(vec![thing()]).await;
     let given = [("backend_status", Value::from("mine")), ("state", "up".into())];
     let record = on.try_create("Thing", &given).await.unwrap();
-    assert_eq!((text(&record, "backend_status"), text(&record, "state")), ("mine".to_owned(), "up".to_owned()));
+    assert_eq!(
+        (text(&record, "backend_status"), text(&record, "state")),
+        ("mine".to_owned(), "up".to_owned())
+    );
 }
 
 pub(crate) async fn the_leaf_is_the_creating_model_for_ever(on: &Subject) {
@@ -279,13 +290,19 @@ pub(crate) async fn rules_of_the_core_models_hold(on: &Subject) {
         ("addresses", "10.0.0.0/30".into()),
     ];
     let record = on.try_create("AddressPool", &pool).await.unwrap();
-    assert_eq!((text(&record, "addresses"), text(&record, "cidr")), ("10.0.0.2".into(), "10.0.0.0/30".into()));
+    assert_eq!(
+        (text(&record, "addresses"), text(&record, "cidr")),
+        ("10.0.0.2".into(), "10.0.0.0/30".into())
+    );
     let service = on.service("hello").await;
     let (one, two) = (on.instance("one", service).await, on.instance("two", service).await);
     let ends = [("provider_service_instance", Value::Link(one)), ("subscriber_service_instance", two.into())];
     on.create("ServiceInstanceLink", &ends).await;
     let error = on.refused("ServiceInstanceLink", &ends).await;
-    assert!(matches!(error.kind(), ErrorKind::Invalid { .. }) && error.to_string().contains("exists"), "{error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::Invalid { .. }) && error.to_string().contains("exists"),
+        "{error}"
+    );
 }
 
 pub(crate) async fn a_default_may_be_the_first_object(on: &Subject) {

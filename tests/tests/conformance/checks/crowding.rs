@@ -104,7 +104,8 @@ pub(crate) async fn readers_see_whole_objects_while_others_write(on: &Subject) {
         })
     };
     for round in 0..60 {
-        let both = [("description", Value::from(format!("{round}"))), ("versionNumber", format!("{round}").into())];
+        let both =
+            [("description", Value::from(format!("{round}"))), ("versionNumber", format!("{round}").into())];
         on.set("Service", id, &both, Caller::Client).await;
         tokio::task::yield_now().await;
     }

@@ -104,10 +104,17 @@ pub(crate) async fn a_feed_tells_of_the_families_asked_for(on: &Subject) {
     assert_eq!(told.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [plain, leaf]);
     assert_eq!(saved(&told_of(&mut leaves, 1).await), [(leaf, Caller::Client)]);
     // A model that is loaded later is told of when it is there.
-    on.load(vec![model("Leaf", "Service", vec![]), model("Later", "XOSBase", vec![field(1, "a", Kind::Text)])]).await;
+    on.load(vec![
+        model("Leaf", "Service", vec![]),
+        model("Later", "XOSBase", vec![field(1, "a", Kind::Text)]),
+    ])
+    .await;
     let id = on.create("Later", &[]).await;
     let told = told_of(&mut leaves, 2).await;
-    assert!(matches!(told.first(), Some(Change::Schema(schema)) if schema.model("Later").is_some()), "{told:?}");
+    assert!(
+        matches!(told.first(), Some(Change::Schema(schema)) if schema.model("Later").is_some()),
+        "{told:?}"
+    );
     assert_eq!(saved(&told), [(id, Caller::Client)]);
 }
 

@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use xos_model_client::{Condition, Error, ErrorKind, Kind, ObjectId, Operator, Page, Query, QueryKind, Shape, ShapeField, Timestamp, Value};
+use xos_model_client::{
+    Condition, Error, ErrorKind, Kind, ObjectId, Operator, Page, Query, QueryKind, Shape, ShapeField,
+    Timestamp, Value,
+};
 
 use crate::subject::Subject;
 use crate::tools::{field, links, model, on, text};
@@ -134,10 +137,7 @@ pub(crate) async fn a_question_that_means_nothing_is_an_error_that_says_why(subj
         "{unknown}"
     );
     let unknown = error(subject, "ServiceInstance", on("owner__nmae", Equal, "x")).await;
-    assert!(
-        matches!(unknown.kind(), ErrorKind::NoSuchField { field, .. } if field == "nmae"),
-        "{unknown}"
-    );
+    assert!(matches!(unknown.kind(), ErrorKind::NoSuchField { field, .. } if field == "nmae"), "{unknown}");
     for (condition, reason) in [
         (on("name", Regex, "("), "regular expression"),
         (on("name", Equal, 5), "expected a text, found an integer"),
@@ -157,7 +157,8 @@ pub(crate) async fn a_question_that_means_nothing_is_an_error_that_says_why(subj
 
 pub(crate) async fn a_shape_may_ask_for_a_few_fields_in_any_order(subject: &Subject) {
     let [first, second, _] = three(subject).await;
-    let wanted = ["name", "id", "backend_code"].map(|name| ShapeField { name: name.into(), kind: Kind::Text });
+    let wanted =
+        ["name", "id", "backend_code"].map(|name| ShapeField { name: name.into(), kind: Kind::Text });
     let shape = Arc::new(Shape::new("Service", wanted));
     let found = subject.all(&Query::live(shape.clone())).await;
     let id = Value::Int(first.get().into());
@@ -218,7 +219,8 @@ pub(crate) async fn kinds_and_conditions_go_together(subject: &Subject) {
         (QueryKind::DeletedPolicies, "name", "TYRION", vec![three]),
         (QueryKind::Live, "name", "TYRION", vec![]),
     ] {
-        let query = Query::live(subject.shape("Service")).of_kind(kind).with(on(field, Operator::Equal, value));
+        let query =
+            Query::live(subject.shape("Service")).of_kind(kind).with(on(field, Operator::Equal, value));
         assert_eq!(subject.ids(query).await, found, "{kind:?} {field} {value}");
     }
 }
@@ -228,14 +230,24 @@ pub(crate) async fn patterns_are_taken_literally(subject: &Subject) {
     for name in odd {
         subject.service(name).await;
     }
-    for (part, found) in
-        [("%", "100%"), ("_", "a_b"), ("\\", "back\\slash"), ("'", "q'uote"), ("\"", "do\"uble"), ("[x]*", "[x]*"), ("\t", "tab\tend")]
-    {
+    for (part, found) in [
+        ("%", "100%"),
+        ("_", "a_b"),
+        ("\\", "back\\slash"),
+        ("'", "q'uote"),
+        ("\"", "do\"uble"),
+        ("[x]*", "[x]*"),
+        ("\t", "tab\tend"),
+    ] {
         for operator in [Operator::Contains, Operator::IContains] {
             assert_eq!(names(subject, "Service", &[on("name", operator, part)]).await, found, "{operator:?}");
         }
         for operator in [Operator::Equal, Operator::IExact] {
-            assert_eq!(names(subject, "Service", &[on("name", operator, found)]).await, found, "{operator:?}");
+            assert_eq!(
+                names(subject, "Service", &[on("name", operator, found)]).await,
+                found,
+                "{operator:?}"
+            );
         }
     }
     assert_eq!(names(subject, "Service", &[on("name", Operator::IExact, "%")]).await, "");
@@ -246,7 +258,8 @@ pub(crate) async fn a_leaf_is_asked_for_by_its_name(subject: &Subject) {
     subject.load(vec![model("Leaf", "Service", vec![color])]).await;
     let base = subject.service("base").await;
     let leaf = subject.create("Leaf", &[("name", "leaf".into())]).await;
-    let by = |name: &str| Query::live(subject.shape("Service")).with(on("leaf_model_name", Operator::Equal, name));
+    let by =
+        |name: &str| Query::live(subject.shape("Service")).with(on("leaf_model_name", Operator::Equal, name));
     assert_eq!(subject.ids(by("Service")).await, [base]);
     assert_eq!(subject.ids(by("Leaf")).await, [leaf]);
 }

@@ -121,7 +121,9 @@ pub(crate) async fn an_owner_of_another_class_is_replaced(on: &Subject) {
     let other = on.service("of another class").await;
     let first = on.create("MyService", &[("name", "first".into())]).await;
     let second = on.create("MyService", &[("name", "second".into())]).await;
-    for (given, owner) in [(other, first), (ObjectId::new(999), first), (ObjectId::UNSET, first), (second, second)] {
+    for (given, owner) in
+        [(other, first), (ObjectId::new(999), first), (ObjectId::UNSET, first), (second, second)]
+    {
         let record = on.try_create("MyInstance", &[("owner", given.into())]).await.unwrap();
         assert_eq!(record.get("owner"), Some(&Value::Link(owner)), "{given}");
     }

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use xos_model_client::{
-    Caller, Change, Cleanup, CoreVersion, DefaultValue, ErrorKind, FieldDef, Kind, LoadModels, LoadState, ModelDef,
-    ModelsStatus, Onboard, Onboarded, QueryKind, Value,
+    Caller, Change, Cleanup, CoreVersion, DefaultValue, ErrorKind, FieldDef, Kind, LoadModels, LoadState,
+    ModelDef, ModelsStatus, Onboard, Onboarded, QueryKind, Value,
 };
 
 use crate::subject::Subject;
@@ -29,7 +29,8 @@ fn is_onboarding(error: &xos_model_client::Error) -> bool {
 }
 
 pub(crate) async fn models_are_loaded_once(on: &Subject) {
-    let models = || vec![paper(vec![name(), links(2, "friends", "Paper")]), model("Other", "Service", vec![])];
+    let models =
+        || vec![paper(vec![name(), links(2, "friends", "Paper")]), model("Other", "Service", vec![])];
     assert!(on.core.schema().model("Paper").is_none());
     let Onboarded::Loaded { models: loaded } = loads(&*on.core, models()).await.unwrap() else {
         panic!("nothing was loaded")
@@ -46,7 +47,9 @@ pub(crate) async fn models_are_loaded_once(on: &Subject) {
 
 pub(crate) async fn the_status_tells_what_is_loaded(on: &Subject) {
     one(on).await;
-    let Onboarded::Status(status) = on.core.onboard(&Onboard::Status).await.unwrap() else { panic!("no status") };
+    let Onboarded::Status(status) = on.core.onboard(&Onboard::Status).await.unwrap() else {
+        panic!("no status")
+    };
     let test = ModelsStatus { name: "test".into(), version: "1".into(), state: LoadState::Present };
     assert!(status.contains(&test) && status.iter().any(|status| status.name == "core"), "{status:?}");
 }

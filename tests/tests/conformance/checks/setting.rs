@@ -1,8 +1,8 @@
 //! Objects are changed: what moves, what is guarded, what is stored.
 
 use xos_model_client::{
-    Caller, ErrorKind, Guard, ObjectId, Op, QueryKind, Record, Revision, Target, Term, Timestamp, Touch, Value,
-    Version,
+    Caller, ErrorKind, Guard, ObjectId, Op, QueryKind, Record, Revision, Target, Term, Timestamp, Touch,
+    Value, Version,
 };
 
 use crate::subject::Subject;
@@ -239,7 +239,8 @@ pub(crate) async fn what_the_core_gives_may_be_sent_back_but_not_changed(on: &Su
 pub(crate) async fn a_field_is_set_to_nothing_or_the_error_says_why_not(on: &Subject) {
     on.load(vec![thing()]).await;
     let service = on.service("hello").await;
-    let id = on.create("Thing", &[("title", "t".into()), ("number", 1.into()), ("service", service.into())]).await;
+    let id =
+        on.create("Thing", &[("title", "t".into()), ("number", 1.into()), ("service", service.into())]).await;
     for field in ["title", "number"] {
         match on.try_set("Thing", id, &[(field, Value::Null)], Caller::Client).await {
             Ok(_) => assert!(!on.less.nothing && on.get("Thing", id).await.get(field).unwrap().is_null()),
@@ -258,7 +259,11 @@ pub(crate) async fn a_field_is_set_to_nothing_or_the_error_says_why_not(on: &Sub
 
 pub(crate) async fn the_last_of_two_values_for_a_field_counts(on: &Subject) {
     let id = on.service("hello").await;
-    let twice = [("description", Value::from("first")), ("versionNumber", "1".into()), ("description", "last".into())];
+    let twice = [
+        ("description", Value::from("first")),
+        ("versionNumber", "1".into()),
+        ("description", "last".into()),
+    ];
     on.set("Service", id, &twice, Caller::Client).await;
     assert_eq!(text(&on.get("Service", id).await, "description"), "last");
 }

@@ -18,7 +18,10 @@ async fn come_back(subject: &Subject, texts: &[&str]) {
         let by = |operator| crate::tools::on("title", operator, *value);
         let query = Query::live(subject.shape("Thing"));
         for operator in [Operator::Equal, Operator::Contains] {
-            assert!(subject.ids(query.clone().with(by(operator))).await.contains(&id), "{operator:?} {value}");
+            assert!(
+                subject.ids(query.clone().with(by(operator))).await.contains(&id),
+                "{operator:?} {value}"
+            );
         }
     }
     let listed = subject.all(&Query::live(subject.shape("Thing"))).await;
@@ -27,23 +30,55 @@ async fn come_back(subject: &Subject, texts: &[&str]) {
 
 pub(crate) async fn odd_texts_come_back_as_they_were(subject: &Subject) {
     let texts = [
-        "'", "\"", "\\", "\\n", "a\nb\r\nc\t", " both ends ", "'; DROP TABLE x; --", "%s %d {} {0}", "u'x'", "None",
-        "null", "{\"a\": [1, 2]}", "\u{1}\u{1f}\u{7f}", "$1 ?1 :a @b", "// x // y", "-0", "1e5", "\\u0000",
+        "'",
+        "\"",
+        "\\",
+        "\\n",
+        "a\nb\r\nc\t",
+        " both ends ",
+        "'; DROP TABLE x; --",
+        "%s %d {} {0}",
+        "u'x'",
+        "None",
+        "null",
+        "{\"a\": [1, 2]}",
+        "\u{1}\u{1f}\u{7f}",
+        "$1 ?1 :a @b",
+        "// x // y",
+        "-0",
+        "1e5",
+        "\\u0000",
     ];
     come_back(subject, &texts).await;
 }
 
 pub(crate) async fn texts_outside_of_ascii_come_back_as_they_were(subject: &Subject) {
-    let texts =
-        ["größe", "Ελλάδα", "中文", "🙂🏳️‍🌈", "e\u{301}", "\u{feff}bom", "\u{202e}rtl", "ﬀ ß ẞ İ ı", "\u{10ffff}", "\u{80}"];
+    let texts = [
+        "größe",
+        "Ελλάδα",
+        "中文",
+        "🙂🏳️‍🌈",
+        "e\u{301}",
+        "\u{feff}bom",
+        "\u{202e}rtl",
+        "ﬀ ß ẞ İ ı",
+        "\u{10ffff}",
+        "\u{80}",
+    ];
     come_back(subject, &texts).await;
-    let found = Query::live(subject.shape("Thing")).with(crate::tools::on("title", Operator::IContains, "GRÖSSE"));
+    let found =
+        Query::live(subject.shape("Thing")).with(crate::tools::on("title", Operator::IContains, "GRÖSSE"));
     assert_eq!(subject.ids(found).await, [], "ß is no ss");
-    let found = Query::live(subject.shape("Thing")).with(crate::tools::on("title", Operator::IExact, "GRÖßE"));
+    let found =
+        Query::live(subject.shape("Thing")).with(crate::tools::on("title", Operator::IExact, "GRÖßE"));
     assert_eq!(subject.ids(found).await.len(), 1);
     let short = [("short", Value::from("größe"))];
     let id = subject.create("Thing", &short).await;
-    assert_eq!(text(&subject.get("Thing", id).await, "short"), "größe", "five characters are five characters");
+    assert_eq!(
+        text(&subject.get("Thing", id).await, "short"),
+        "größe",
+        "five characters are five characters"
+    );
     fault_of(&subject.refused("Thing", &[("short", "größer".into())]).await, "short");
 }
 

@@ -4,24 +4,27 @@ use std::fmt;
 
 use http::Uri;
 
-/// Whether the way to the core is encrypted.
+/// What the way to the core is.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Scheme {
     Tls,
     Plaintext,
+    /// A Unix socket: it does not leave this machine, and who may open it needs no credentials.
+    Unix,
 }
 
-/// A host, a port, and whether TLS is spoken there.
+/// A host, a port, and whether TLS is spoken there; or a Unix socket.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     pub(crate) scheme: Scheme,
-    /// A name or an address, an IPv6 one without its brackets.
+    /// A name or an address, an IPv6 one without its brackets; the path of a Unix socket.
     pub(crate) host: String,
+    /// 0 of a Unix socket.
     pub(crate) port: u16,
 }
 
 impl Endpoint {
-    /// Reads `host:port`, `https://host:port` or `http://host:port`.
+    /// Reads `host:port`, `https://host:port`, `http://host:port`, `unix:path` or `unix:///path`.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
         let wrong = |found: &str| {
@@ -31,6 +34,9 @@ impl Endpoint {
         };
         if text.is_empty() {
             return Err("is empty; expected host:port, such as xos-core:50051".to_owned());
+        }
+        if let Some(path) = text.strip_prefix("unix:") {
+            return Self::unix(text, path);
         }
         if text.starts_with('@') {
             return wrong("names a service in Consul, which is not looked up");
@@ -76,11 +82,31 @@ impl Endpoint {
         }
     }
 
-    /// The same as a URI.
+    fn unix(text: &str, path: &str) -> Result<Self, String> {
+        let path = match path.strip_prefix("//") {
+            None => path,
+            Some(path) if path.starts_with('/') => path,
+            Some(_) => {
+                return Err(format!(
+                    "\"{text}\" has a host; expected unix: and the path of a socket, such as unix:///run/core.db.sock"
+                ));
+            }
+        };
+        if path.is_empty() || path.contains('\0') {
+            return Err(format!(
+                "\"{}\" has no path; expected unix: and the path of a socket, such as unix:core.db.sock",
+                text.escape_debug()
+            ));
+        }
+        Ok(Endpoint { scheme: Scheme::Unix, host: path.to_owned(), port: 0 })
+    }
+
+    /// The same as a URI. A Unix socket has none: the core is told that it is called here.
     pub(crate) fn uri(&self) -> Result<Uri, http::uri::InvalidUri> {
         let scheme = match self.scheme {
             Scheme::Tls => "https",
             Scheme::Plaintext => "http",
+            Scheme::Unix => return "http://localhost".parse(),
         };
         format!("{scheme}://{self}").parse()
     }
@@ -88,7 +114,9 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
+        if self.scheme == Scheme::Unix {
+            write!(f, "unix:{}", self.host)
+        } else if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
         } else {
             write!(f, "{}:{}", self.host, self.port)
@@ -117,6 +145,9 @@ mod tests {
         check("HTTP://localhost:50055", Scheme::Plaintext, "localhost", 50055);
         check("[::1]:50051", Scheme::Tls, "::1", 50051);
         check("http://[fe80::1]:1", Scheme::Plaintext, "fe80::1", 1);
+        check("unix:core.db.sock", Scheme::Unix, "core.db.sock", 0);
+        check("unix:/run/x y/core:1.sock", Scheme::Unix, "/run/x y/core:1.sock", 0);
+        check("unix:///run/core.db.sock", Scheme::Unix, "/run/core.db.sock", 0);
     }
 
     #[test]
@@ -134,13 +165,15 @@ mod tests {
         refused("@xos-core", "Consul");
         refused("xos core:50051", "white space");
         refused("xos<core:50051", "is no address");
+        refused("unix:", "has no path; expected unix: and the path of a socket");
+        refused("unix://host/core.sock", "has a host");
         refused("https://me:secret@core:50051", "has a user before the host");
         assert!(!Endpoint::parse("https://me:secret@core:50051").unwrap_err().contains("secret"));
     }
 
     #[test]
     fn it_is_written_as_it_is_read() {
-        for text in ["[::1]:50051", "xos-core:50051"] {
+        for text in ["[::1]:50051", "xos-core:50051", "unix:/run/core.db.sock"] {
             assert_eq!(Endpoint::parse(text).unwrap().to_string(), text);
         }
     }

@@ -80,6 +80,9 @@ pub(super) fn explain(status: &Status, dial: &Dial, line: &Line, deadline: Durat
             "what listens there is no gRPC server: check the port in the endpoint (50051 with TLS, 50055 \
              without)",
         ),
+        (Scheme::Unix, Heard::Tls | Heard::Other) => {
+            not_sent(Hint::NotGrpc, "what listens there is no core: check the path in the endpoint")
+        }
         (Scheme::Plaintext, Heard::Nothing) => told(CallError::Lost {
             reason: format!("{reason}; {} never said a word: is it a port with TLS?", dial.target()),
         }),

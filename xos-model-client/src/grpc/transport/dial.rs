@@ -17,6 +17,7 @@ use tonic::transport::{Channel, Endpoint as Dialled};
 use tower::service_fn;
 
 use super::fault::Hint;
+use super::pipe::Pipe;
 use super::tls;
 use crate::error::Result;
 use crate::grpc::options::{CoreOptions, Endpoint, Scheme, fault};
@@ -150,7 +151,48 @@ impl Line {
     }
 }
 
-async fn connect(target: &Endpoint, timeout: Duration) -> Result<TcpStream, DialFault> {
+async fn connect(target: &Endpoint, timeout: Duration) -> Result<Pipe, DialFault> {
+    match target.scheme {
+        Scheme::Unix => connect_unix(target, timeout).await,
+        Scheme::Tls | Scheme::Plaintext => connect_tcp(target, timeout).await.map(Pipe::Tcp),
+    }
+}
+
+#[cfg(unix)]
+async fn connect_unix(target: &Endpoint, timeout: Duration) -> Result<Pipe, DialFault> {
+    let connecting = tokio::time::timeout(timeout, tokio::net::UnixStream::connect(&target.host));
+    let within = timeout.as_secs_f32();
+    let found = connecting.await.map_err(|_| DialFault {
+        hint: Hint::Silent,
+        problem: format!("no answer within {within} s: the core has too many connections, or hangs"),
+    })?;
+    found.map(Pipe::Unix).map_err(|error| {
+        let (hint, problem) = match error.kind() {
+            io::ErrorKind::NotFound => (
+                Hint::Refused,
+                "there is no such socket: the core is not running, or it serves another path".to_owned(),
+            ),
+            io::ErrorKind::ConnectionRefused => (
+                Hint::Refused,
+                "nobody listens there any more: the core was stopped; start it again".to_owned(),
+            ),
+            io::ErrorKind::PermissionDenied => (
+                Hint::Other,
+                "this user may not open it: run as the user who runs the core, or use an address".to_owned(),
+            ),
+            _ => (Hint::Other, format!("{error}: check the path in the endpoint")),
+        };
+        DialFault { hint, problem }
+    })
+}
+
+#[cfg(not(unix))]
+async fn connect_unix(_: &Endpoint, _: Duration) -> Result<Pipe, DialFault> {
+    let problem = "this system has no Unix sockets: use an address".to_owned();
+    Err(DialFault { hint: Hint::Other, problem })
+}
+
+async fn connect_tcp(target: &Endpoint, timeout: Duration) -> Result<TcpStream, DialFault> {
     let address = (target.host.as_str(), target.port);
     let found = tokio::time::timeout(timeout, async {
         let mut last = None;
@@ -206,9 +248,9 @@ impl fmt::Display for DialFault {
 
 impl std::error::Error for DialFault {}
 
-/// A TCP connection that is counted, and listened to at its beginning.
+/// A connection that is counted, and listened to at its beginning.
 struct Wire {
-    stream: TcpStream,
+    stream: Pipe,
     first: Vec<u8>,
     heard: Arc<AtomicU8>,
     connections: Arc<watch::Sender<Connections>>,
@@ -218,7 +260,7 @@ struct Wire {
 const HEAD: usize = 9;
 
 impl Wire {
-    fn new(stream: TcpStream, heard: Arc<AtomicU8>, connections: Arc<watch::Sender<Connections>>) -> Self {
+    fn new(stream: Pipe, heard: Arc<AtomicU8>, connections: Arc<watch::Sender<Connections>>) -> Self {
         connections.send_modify(|counts| {
             counts.opened += 1;
             counts.open += 1;
