@@ -75,9 +75,10 @@ impl OurServer {
         options
     }
 
-    /// The socket.
-    pub fn socket(&self) -> Option<PathBuf> {
-        self.serving.unix_path().map(Path::to_owned)
+    /// How somebody on this machine reaches it, who may open its socket.
+    pub fn unix(&self) -> CoreOptions {
+        let path = self.serving.unix_path().map(|path| format!("unix:{}", path.display()));
+        CoreOptions::new(path.unwrap_or_default())
     }
 
     fn options(&self, endpoint: String) -> CoreOptions {

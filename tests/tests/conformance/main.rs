@@ -148,3 +148,8 @@ mod plain {
 mod tls {
     conforms!(crate::subject::tls);
 }
+
+/// A client of our server, on a Unix socket.
+mod socket {
+    conforms!(crate::subject::socket);
+}

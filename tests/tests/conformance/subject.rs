@@ -126,3 +126,10 @@ pub(crate) async fn tls() -> Option<Subject> {
     let options = server.tls();
     Some(Subject::served(server, options).await)
 }
+
+/// Through the wire, on a Unix socket.
+pub(crate) async fn socket() -> Option<Subject> {
+    let server = server().await;
+    let options = server.unix();
+    Some(Subject::served(server, options).await)
+}

@@ -169,7 +169,11 @@ impl Connection {
                 Err(_) => Err(Status::deadline_exceeded("Deadline Exceeded")),
             },
         };
-        response(answer)
+        let mut response = response(answer);
+        // Models are loaded without a restart: a client that looks here learns of it with whatever it asks next.
+        let world = &self.shared.world;
+        response.headers_mut().insert("xos-schema", world.objects.served(&world.core).fingerprint.clone());
+        response
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {
