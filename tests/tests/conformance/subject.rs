@@ -98,15 +98,15 @@ async fn connected(options: CoreOptions) -> Arc<dyn ModelAccessor> {
 }
 
 /// In this process, in memory.
-pub(crate) async fn memory() -> Option<Subject> {
-    Some(Subject::embedded(EmbeddedCore::in_memory().unwrap(), Vec::new()))
+pub(crate) async fn memory() -> Subject {
+    Subject::embedded(EmbeddedCore::in_memory().unwrap(), Vec::new())
 }
 
 /// In this process, on a file.
-pub(crate) async fn file() -> Option<Subject> {
+pub(crate) async fn file() -> Subject {
     let folder = tempfile::tempdir().unwrap();
     let core = EmbeddedCore::open(folder.path().join("core.db"), Options::default()).unwrap();
-    Some(Subject::embedded(core, vec![Box::new(folder)]))
+    Subject::embedded(core, vec![Box::new(folder)])
 }
 
 async fn server() -> OurServer {
@@ -114,22 +114,22 @@ async fn server() -> OurServer {
 }
 
 /// Through the wire, in the clear.
-pub(crate) async fn plain() -> Option<Subject> {
+pub(crate) async fn plain() -> Subject {
     let server = server().await;
     let options = server.plain();
-    Some(Subject::served(server, options).await)
+    Subject::served(server, options).await
 }
 
 /// Through the wire, with TLS.
-pub(crate) async fn tls() -> Option<Subject> {
+pub(crate) async fn tls() -> Subject {
     let server = server().await;
     let options = server.tls();
-    Some(Subject::served(server, options).await)
+    Subject::served(server, options).await
 }
 
 /// Through the wire, on a Unix socket.
-pub(crate) async fn socket() -> Option<Subject> {
+pub(crate) async fn socket() -> Subject {
     let server = server().await;
     let options = server.unix();
-    Some(Subject::served(server, options).await)
+    Subject::served(server, options).await
 }

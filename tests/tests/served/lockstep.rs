@@ -11,8 +11,8 @@ use xos_core::server::Accounts;
 use xos_model_client::grpc::CoreClient;
 use xos_model_client::{
     Caller, ChoiceDef, Condition, Error, ErrorKind, FieldDef, FieldPos, Guard, Kind, LinkDef, LoadModels,
-    ModelAccessor, ModelDef, ObjectId, Onboard, Op, Operator, Page, Presence, Query, QueryKind, Record, ServiceFiles,
-    Target, Timestamp, Touch, Value, Write,
+    ModelAccessor, ModelDef, ObjectId, Onboard, Op, Operator, Page, Presence, Query, QueryKind, Record,
+    ServiceFiles, Target, Timestamp, Touch, Value, Write,
 };
 use xos_sync_tests::ours::{OurServer, PASSWORD};
 
@@ -101,7 +101,12 @@ fn models() -> Vec<ModelDef> {
         help: "".into(),
         needs: &[],
     };
-    let leaf = ModelDef { name: "Leaf".into(), base: Some("Thing".into()), fields: Vec::new().into(), ..thing.clone() };
+    let leaf = ModelDef {
+        name: "Leaf".into(),
+        base: Some("Thing".into()),
+        fields: Vec::new().into(),
+        ..thing.clone()
+    };
     vec![thing, leaf]
 }
 
@@ -156,11 +161,13 @@ impl Pair {
         for model in ["ServiceInstance", "Thing", "Service"] {
             let ids = |kind| async move {
                 let shape = self.here.schema().expect_model(model).unwrap().shape.clone();
-                let found = self.here.find(&Query::live(shape).of_kind(kind), Page::first(10_000)).await.unwrap();
+                let found =
+                    self.here.find(&Query::live(shape).of_kind(kind), Page::first(10_000)).await.unwrap();
                 found.records.iter().map(Record::id).collect::<Vec<_>>()
             };
             for id in ids(QueryKind::Live).await {
-                let free = vec![("write_protect", Value::Bool(false)), ("backend_need_delete", Value::Bool(false))];
+                let free =
+                    vec![("write_protect", Value::Bool(false)), ("backend_need_delete", Value::Bool(false))];
                 let touch = Touch::AsTheRulesSay;
                 self.step(&Step::Set { model, id, fields: free, by: Caller::Engine, touch }).await;
                 self.step(&Step::Delete { model, id }).await;
@@ -187,7 +194,8 @@ fn record(record: &Record) -> String {
 fn error(error: &Error) -> String {
     match error.kind() {
         ErrorKind::Invalid { faults, .. } => {
-            let mut fields: Vec<_> = faults.iter().map(|fault| fault.field.clone().unwrap_or_default()).collect();
+            let mut fields: Vec<_> =
+                faults.iter().map(|fault| fault.field.clone().unwrap_or_default()).collect();
             fields.sort();
             fields.dedup();
             format!("invalid: {}", fields.join(", "))
@@ -201,7 +209,8 @@ fn error(error: &Error) -> String {
 
 async fn told(core: &dyn ModelAccessor, step: &Step) -> (String, Option<ObjectId>) {
     let shape = |model: &str| core.schema().expect_model(model).unwrap().shape.clone();
-    let write = |model: &str, target, op, by| Write { shape: shape(model), target, op, by, guard: Guard::None };
+    let write =
+        |model: &str, target, op, by| Write { shape: shape(model), target, op, by, guard: Guard::None };
     let placed = |model: &str, fields: &[(&'static str, Value)]| {
         let shape = shape(model);
         let place = |name: &str| shape.position(name).unwrap() as FieldPos;
@@ -242,7 +251,9 @@ async fn told(core: &dyn ModelAccessor, step: &Step) -> (String, Option<ObjectId
 }
 
 fn some_text(random: &mut Random) -> Value {
-    random.of(&["", "a", "b", "Stark", "stark", "größe", "x_y%", " in ", "twelve chars", "thirteen char"]).into()
+    random
+        .of(&["", "a", "b", "Stark", "stark", "größe", "x_y%", " in ", "twelve chars", "thirteen char"])
+        .into()
 }
 
 fn some_link(random: &mut Random, known: &[ObjectId]) -> ObjectId {
@@ -257,14 +268,34 @@ fn some_link(random: &mut Random, known: &[ObjectId]) -> ObjectId {
 fn some_fields(random: &mut Random, model: &str, known: &[ObjectId]) -> Vec<(&'static str, Value)> {
     let own: &[&'static str] = match model {
         "Thing" | "Leaf" => &[
-            "title", "label", "direction", "number", "on", "since", "best", "members", "state", "code", "address",
+            "title",
+            "label",
+            "direction",
+            "number",
+            "on",
+            "since",
+            "best",
+            "members",
+            "state",
+            "code",
+            "address",
         ],
         "Service" => &["name", "description", "kind", "enabled"],
         _ => &["name", "owner", "master_serviceinstance", "link_deleted_count"],
     };
     let common = [
-        "backend_status", "backend_code", "no_sync", "lazy_blocked", "no_policy", "write_protect", "deleted",
-        "backend_need_delete", "backend_need_reap", "policed", "enacted", "policy_status",
+        "backend_status",
+        "backend_code",
+        "no_sync",
+        "lazy_blocked",
+        "no_policy",
+        "write_protect",
+        "deleted",
+        "backend_need_delete",
+        "backend_need_reap",
+        "policed",
+        "enacted",
+        "policy_status",
     ];
     let mut fields: Vec<(&'static str, Value)> = Vec::new();
     for _ in 0..=random.below(5) {
@@ -277,12 +308,19 @@ fn some_fields(random: &mut Random, model: &str, known: &[ObjectId]) -> Vec<(&'s
             "since" | "policed" | "enacted" => {
                 Value::Time(Timestamp::from_seconds(random.below(1_000_000) as f64 / 7.0))
             }
-            "on" | "enabled" | "no_sync" | "lazy_blocked" | "no_policy" | "write_protect" | "deleted"
-            | "backend_need_delete" | "backend_need_reap" => Value::Bool(random.chance(50)),
+            "on"
+            | "enabled"
+            | "no_sync"
+            | "lazy_blocked"
+            | "no_policy"
+            | "write_protect"
+            | "deleted"
+            | "backend_need_delete"
+            | "backend_need_reap" => Value::Bool(random.chance(50)),
             "best" | "owner" | "master_serviceinstance" => Value::Link(some_link(random, known)),
-            "members" => {
-                Value::Links((0..random.below(4)).map(|_| some_link(random, known)).filter(|id| id.is_set()).collect())
-            }
+            "members" => Value::Links(
+                (0..random.below(4)).map(|_| some_link(random, known)).filter(|id| id.is_set()).collect(),
+            ),
             "direction" => random.of(&["in", "out", "up", ""]).into(),
             "kind" => random.of(&["generic", "data", "nonsense"]).into(),
             "address" => random.of(&["10.0.0.1", "::1", "10.0.0", ""]).into(),
@@ -302,8 +340,14 @@ fn some_conditions(random: &mut Random, model: &str, known: &[ObjectId]) -> Vec<
         _ => &["name", "owner__name", "master_serviceinstance__name"],
     };
     let operators = [
-        Operator::Equal, Operator::GreaterThan, Operator::LessThanOrEqual, Operator::IExact, Operator::Contains,
-        Operator::IContains, Operator::Regex, Operator::IRegex,
+        Operator::Equal,
+        Operator::GreaterThan,
+        Operator::LessThanOrEqual,
+        Operator::IExact,
+        Operator::Contains,
+        Operator::IContains,
+        Operator::Regex,
+        Operator::IRegex,
     ];
     let mut conditions = Vec::new();
     for _ in 0..random.below(3) {
@@ -371,7 +415,8 @@ async fn a_client_through_the_wire_is_told_what_a_caller_in_process_is_told() {
             steps.push(step);
             if here != there {
                 let lines = |one: &str, other: &str| {
-                    let parts = one.split([',', '\n']).filter(|part| !other.split([',', '\n']).any(|it| it == *part));
+                    let parts =
+                        one.split([',', '\n']).filter(|part| !other.split([',', '\n']).any(|it| it == *part));
                     parts.map(str::trim).collect::<Vec<_>>().join(", ")
                 };
                 different.push(format!(

@@ -171,11 +171,19 @@ async fn questions_that_mean_nothing() {
         ("no name", element(&[text(4, b"x")]), Code::Unknown),
         ("no elements", Vec::new(), Code::Unknown),
         ("a pattern that is none", element(&[part(1, 0, &[8]), name("name"), text(4, b"(")]), Code::Unknown),
-        ("an operator that there is none of", element(&[part(1, 0, &[99]), name("name"), text(4, b"x")]), Code::Unknown),
+        (
+            "an operator that there is none of",
+            element(&[part(1, 0, &[99]), name("name"), text(4, b"x")]),
+            Code::Unknown,
+        ),
         ("a kind that there is none of", part(1, 0, &[9]), Code::Unknown),
         ("an id that is none", element(&[name("id"), text(4, b"x")]), Code::Unknown),
         ("a path through no link", element(&[name("name__name"), text(4, b"x")]), Code::Unknown),
-        ("a path without end", element(&[name("users__site__users__site__users__nothing"), text(4, b"x")]), Code::Unknown),
+        (
+            "a path without end",
+            element(&[name("users__site__users__site__users__nothing"), text(4, b"x")]),
+            Code::Unknown,
+        ),
     ] {
         let (found, details) = world.call("/xos.xos/FilterSite", &[], &query).await;
         assert_eq!(found, code, "{what}: {details}");

@@ -1,8 +1,8 @@
 //! What a real core was asked, our server is asked again.
 
+use xos_core::{EmbeddedCore, Options, Reap};
 use xos_sync_tests::against::intended::Intended;
 use xos_sync_tests::against::{Count, Ours, Recordings, replay};
-use xos_core::{EmbeddedCore, Options, Reap};
 use xos_sync_tests::ours::OurServer;
 use xos_sync_tests::workspace;
 
@@ -31,7 +31,15 @@ async fn our_server_answers_as_the_recorded_core_did() {
         all.different.extend(count.different);
     }
     println!("all: {all}");
-    assert!(all.different.is_empty(), "{} differences are not meant to be; they are listed above", all.different.len());
+    assert!(
+        all.different.is_empty(),
+        "{} differences are not meant to be; they are listed above",
+        all.different.len()
+    );
     assert!(all.compared >= 600, "{}", all.compared);
-    assert!(intended.unused().is_empty(), "rows of tests/differences.md that nothing was found for: {:#?}", intended.unused());
+    assert!(
+        intended.unused().is_empty(),
+        "rows of tests/differences.md that nothing was found for: {:#?}",
+        intended.unused()
+    );
 }
