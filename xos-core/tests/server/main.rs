@@ -2,4 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod doors;
+mod lab;
+mod random;
 mod raw;
+mod reads;
+mod reflected;
+mod writes;
