@@ -189,7 +189,8 @@ impl Run {
         let core_version = self.config.core_version.clone();
         lines::version(&version, core_version.as_deref());
         let files = if self.is_remote { files(&self.config)? } else { ServiceFiles::default() };
-        let onboarded = onboard(self.accessor.as_ref(), &self.config, &self.service, &self.name, files).await?;
+        let onboarded =
+            onboard(self.accessor.as_ref(), &self.config, &self.service, &self.name, files).await?;
         match onboarded {
             Onboarded::Loaded { models } => info!(models = models.join(", "), "models loaded"),
             _ => tracing::debug!("the models are loaded already"),
@@ -294,7 +295,7 @@ impl Run {
     }
 
     async fn print_table(&self) -> Result<()> {
-        let table = crate::show::object_table(self.accessor.as_ref(), &self.service).await?;
+        let table = crate::verbs::object_table(self.accessor.as_ref(), &self.service).await?;
         // A closed terminal is no reason not to synchronize.
         let _ = writeln!(std::io::stdout(), "{table}");
         Ok(())

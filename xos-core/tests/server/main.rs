@@ -6,11 +6,16 @@ mod cli;
 mod doors;
 mod doors_tls;
 mod kill;
+mod lab;
 mod limits;
 mod limits_malformed;
 mod load;
 mod program;
+mod random;
 mod raw;
+mod reads;
+mod reflected;
+mod writes;
 
 use std::time::Duration;
 
