@@ -1,6 +1,9 @@
 //! What the tests that cross the crates share.
 
+pub mod against;
+pub mod ours;
 pub mod proxy;
+pub mod raw;
 pub mod replay;
 pub mod stand_in;
 

@@ -17,7 +17,7 @@ const PAGE: usize = 512;
 
 /// A feed that begins after a cursor.
 pub(crate) fn feed(core: &Arc<Inner>, from: Cursor, models: &[ModelName]) -> Feed {
-    let follower = Follower {
+    let mut follower = Follower {
         hub: core.hub.clone(),
         tick: core.hub.subscribe(),
         core: Arc::downgrade(core),
@@ -29,6 +29,9 @@ pub(crate) fn feed(core: &Arc<Inner>, from: Cursor, models: &[ModelName]) -> Fee
         caught_up: None,
         told_down: false,
     };
+    // Now, not when the feed is first looked at: a schema that comes in between is a new one to its reader.
+    let tick = *follower.tick.borrow();
+    follower.take_schema(tick.generation);
     stream::unfold(follower, |mut follower| async {
         let change = follower.next().await;
         Some((change, follower))

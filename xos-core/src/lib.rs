@@ -26,6 +26,7 @@ mod lock;
 mod onboard;
 mod options;
 mod passwords;
+mod recipes;
 mod rules;
 #[cfg(feature = "server")]
 pub mod server;
@@ -33,7 +34,9 @@ mod shell;
 mod store;
 
 pub use crate::core::EmbeddedCore;
+pub use crate::lock::InUse;
 pub use crate::options::{Clock, Durability, Options, Reap, Threads};
+pub use crate::recipes::{Outcome as RecipeOutcome, Recipes};
 
 /// The version of the core whose rules this one keeps: what a service's `core_version` is compared with.
 pub const CORE_VERSION: &str = "4.0.4";

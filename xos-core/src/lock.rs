@@ -1,10 +1,39 @@
 //! One process owns a database file.
 
+use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use xos_model_client::{Error, ErrorKind, Result};
+
+/// A database that another process has: the source of that error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InUse {
+    /// The process that has it, where it is known.
+    pub pid: Option<u32>,
+}
+
+impl InUse {
+    /// What an error of [`EmbeddedCore::open`](crate::EmbeddedCore::open) says of another process that has the file;
+    /// `None` for any other error.
+    pub fn of(error: &Error) -> Option<&InUse> {
+        let ErrorKind::Store { source: Some(source), .. } = error.kind() else { return None };
+        source.downcast_ref()
+    }
+}
+
+impl std::error::Error for InUse {}
+
+impl fmt::Display for InUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.pid {
+            Some(pid) => write!(f, "in use by process {pid}"),
+            None => f.write_str("in use by another process"),
+        }
+    }
+}
 
 /// The lock on a database, held as long as this lives. The operating system frees it when the process dies.
 #[derive(Debug)]
@@ -60,12 +89,9 @@ fn path_of(database: &Path) -> PathBuf {
 fn taken(database: &Path, file: &mut File) -> Error {
     let mut text = String::new();
     let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(32).read_to_string(&mut text));
-    let pid = text.trim();
-    let by = if pid.is_empty() { "another process".to_owned() } else { format!("process {pid}") };
-    let problem = format!(
-        "is in use by {by}; stop that process first, give this one another database, or only look at it with --show"
-    );
-    ErrorKind::Store { path: database.display().to_string(), problem, source: None }.into()
+    let in_use = InUse { pid: text.trim().parse().ok() };
+    let problem = format!("is {in_use}; stop that process first, or give this one another database");
+    ErrorKind::Store { path: database.display().to_string(), problem, source: Some(in_use.into()) }.into()
 }
 
 fn unwritable(database: &Path, error: std::io::Error) -> Error {
@@ -97,8 +123,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("core.db");
         let first = Lock::take(&path).unwrap();
-        let error = Lock::take(&path).unwrap_err().to_string();
-        assert!(error.contains(&format!("in use by process {}", std::process::id())), "{error}");
+        let error = Lock::take(&path).unwrap_err();
+        assert_eq!(InUse::of(&error).unwrap().pid, Some(std::process::id()));
+        assert!(error.to_string().contains(&format!("in use by process {}", std::process::id())), "{error}");
         drop(first);
         Lock::take(&path).unwrap();
     }

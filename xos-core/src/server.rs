@@ -41,6 +41,8 @@ mod serve_wire;
 mod serving;
 mod small;
 mod status;
+#[cfg(test)]
+mod testing;
 mod tls;
 mod users;
 mod utility;

@@ -36,7 +36,9 @@ mod keys;
 pub(crate) mod load;
 mod logging;
 mod node;
+pub(crate) mod postgres;
 mod reference;
+mod serving;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -49,7 +51,8 @@ pub use self::environment::Environment;
 pub use self::error::{ConfigError, EXIT_CONFIG, Origin, Problem};
 pub use self::logging::{Color, LogFormat, LogLevel, LogOutput, LogTarget, Logging, Rotation};
 pub use self::reference::reference;
-use crate::args::Args;
+pub use self::serving::Serving;
+use crate::args::{Args, Verb};
 
 /// Everything a synchronizer is told from outside; its models and steps are named in the program.
 ///
@@ -87,8 +90,8 @@ pub struct Config {
     pub logging: Logging,
     /// Stop as soon as nothing is ready (`--once`).
     pub once: bool,
-    /// Print the table of objects and stop (`--show`).
-    pub show: bool,
+    /// What to do: run, unless the command line says something else.
+    pub verb: Verb,
     /// The config file this came from, as it was named.
     pub file: Option<PathBuf>,
     /// What was accepted but means nothing here; [`logging::init`](crate::logging::init) logs it.
@@ -123,7 +126,7 @@ impl Default for Config {
             engine: Engine::default(),
             logging: Logging::default(),
             once: false,
-            show: false,
+            verb: Verb::Run,
             file: None,
             warnings: Vec::new(),
         }

@@ -1,65 +1,59 @@
-//! Opening the embedded core, and what is remembered in it.
+//! Opening the embedded core.
 
 use std::path::Path;
 
-use async_trait::async_trait;
-use xos_core::EmbeddedCore;
-use xos_model_client::tosca::{Applied, Memory};
-use xos_model_client::{Error, FieldFault, ObjectId};
+use xos_core::{EmbeddedCore, InUse};
 
-use crate::config::Durability;
-use crate::error::Result;
+use crate::config::{Config, Durability};
+use crate::error::{ErrorKind, Result};
 
-pub(crate) fn open(database: &Path, durability: Durability) -> Result<EmbeddedCore> {
+pub(crate) fn open(config: &Config, database: &Path, durability: Durability) -> Result<EmbeddedCore> {
     let durability = match durability {
         Durability::Normal => xos_core::Durability::Normal,
         Durability::Full => xos_core::Durability::Full,
     };
     let options = xos_core::Options { durability, ..xos_core::Options::default() };
-    Ok(EmbeddedCore::open(database, options)?)
+    EmbeddedCore::open(database, options).map_err(|error| match InUse::of(&error) {
+        Some(owner) => in_use(config, database, owner).into(),
+        None => error.into(),
+    })
 }
 
 pub(crate) fn in_memory() -> Result<EmbeddedCore> {
     Ok(EmbeddedCore::in_memory()?)
 }
 
-/// Where the embedded core keeps what recipes made.
-const NAMESPACE: &str = "recipe";
+/// The core on a PostgreSQL database, which other programs may use at the same time.
+#[cfg(feature = "postgres")]
+pub(crate) async fn connect(url: &secrecy::SecretString) -> Result<EmbeddedCore> {
+    use secrecy::ExposeSecret as _;
 
-/// What a recipe made, remembered in the database that its objects are in.
-pub(crate) struct RecipeMemory {
-    core: EmbeddedCore,
-    key: String,
+    tracing::info!(database = crate::config::postgres::shown(url), "connecting");
+    let url = url.clone();
+    let connecting = tokio::task::spawn_blocking(move || {
+        EmbeddedCore::connect(url.expose_secret(), xos_core::Options::default())
+    });
+    Ok(connecting.await.map_err(crate::error::Error::other)??)
 }
 
-impl RecipeMemory {
-    /// The memory of the recipe in this file.
-    pub(crate) fn new(core: EmbeddedCore, path: &Path) -> Self {
-        // The absolute path, so that it does not matter from where the program is started.
-        let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
-        RecipeMemory { core, key: path.to_string_lossy().into_owned() }
-    }
+/// The socket beside a database file, unless another is configured.
+pub(crate) fn socket_of(config: &Config, database: &Path) -> std::path::PathBuf {
+    config.accessor.serving.socket.clone().unwrap_or_else(|| {
+        let mut path = database.as_os_str().to_owned();
+        path.push(".sock");
+        path.into()
+    })
 }
 
-#[async_trait]
-impl Memory for RecipeMemory {
-    async fn load(&self) -> xos_model_client::Result<Applied> {
-        let Some(text) = self.core.recall(NAMESPACE).await?.remove(&self.key) else {
-            return Ok(Applied::default());
-        };
-        serde_json::from_value(text).map_err(|error| unreadable(&self.key, &error))
+/// Another program has the file: which, how to use it together with that one, and how to have it alone.
+fn in_use(config: &Config, database: &Path, owner: &InUse) -> ErrorKind {
+    let socket = socket_of(config, database);
+    let shown = std::path::absolute(&socket).unwrap_or_else(|_| socket.clone());
+    ErrorKind::InUse {
+        database: database.display().to_string(),
+        owner: owner.to_string(),
+        pid: owner.pid,
+        socket: shown.display().to_string(),
+        is_served: matches!(crate::socket::look(&socket), crate::socket::Found::Served),
     }
-
-    async fn store(&self, applied: &Applied) -> xos_model_client::Result<()> {
-        let text = serde_json::to_value(applied).map_err(|error| unreadable(&self.key, &error))?;
-        self.core.remember(NAMESPACE, &self.key, Some(text)).await
-    }
-}
-
-fn unreadable(recipe: &str, error: &serde_json::Error) -> Error {
-    let message = format!(
-        "what the recipe {recipe} made is remembered in a form that this version cannot read: {error}"
-    );
-    let faults = vec![FieldFault::whole(message)];
-    Error::invalid("recipe", ObjectId::UNSET, faults)
 }

@@ -34,7 +34,9 @@ pub enum ErrorKind {
     #[error("required_models: missing: {}; they come with no synchronizer that was loaded", .0.join(", "))]
     MissingModels(Vec<String>),
     /// Objects are in the way of unloading the models: their `delete_record` did not succeed.
-    #[error("the models are still loaded: {left} of their objects could not be deleted; --show lists them")]
+    #[error(
+        "the models are still loaded: {left} of their objects could not be deleted; the verb list shows them"
+    )]
     NotUnloaded {
         /// How many objects are left.
         left: u64,
@@ -46,7 +48,7 @@ pub enum ErrorKind {
     #[error("{}", .0.chain())]
     Step(StepError),
     /// `--once` ended with objects that are not OK.
-    #[error("{failed} of {total} objects are not OK; --show lists them")]
+    #[error("{failed} of {total} objects are not OK; the verb list shows them")]
     NotAllOk {
         /// How many failed or are deferred.
         failed: usize,
@@ -61,6 +63,26 @@ pub enum ErrorKind {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// Another process has the database file.
+    #[error("the database {database} is {owner}{}", UseIt { pid: *.pid, socket, is_served: *.is_served })]
+    InUse {
+        /// The file.
+        database: String,
+        /// Who has it, in words.
+        owner: String,
+        /// The process that has it, where it is known.
+        pid: Option<u32>,
+        /// The socket on which that process should serve it.
+        socket: String,
+        /// Whether something listens there.
+        is_served: bool,
+    },
+    /// What the command line asks for cannot be done.
+    #[error("{0}")]
+    Verb(String),
+    /// A recipe was not applied, or not to its end.
+    #[error("{0}")]
+    Recipe(String),
     /// Something of the author's own: `?` in `main` takes any error.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
@@ -121,6 +143,36 @@ impl From<StepError> for ErrorKind {
 impl<E: Into<ErrorKind>> From<E> for Error {
     fn from(kind: E) -> Self {
         Error(Box::new(kind.into()))
+    }
+}
+
+/// How a database that another process has can be used all the same.
+struct UseIt<'a> {
+    pid: Option<u32>,
+    socket: &'a str,
+    is_served: bool,
+}
+
+impl fmt::Display for UseIt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let socket = self.socket;
+        if self.is_served {
+            write!(
+                f,
+                ", which serves it on {socket}: the verbs list, apply and explain go through that socket; another \
+                 synchronizer shares the core with accessor.endpoint: unix:{socket}"
+            )?;
+        } else {
+            write!(
+                f,
+                ", and nothing answers on {socket}: that program is older than its socket, is just starting, or has \
+                 another accessor.socket; the verb list shows the objects all the same"
+            )?;
+        }
+        match self.pid {
+            Some(pid) => write!(f, "; to have it alone, stop process {pid}, or give another database"),
+            None => f.write_str("; to have it alone, stop that process, or give another database"),
+        }
     }
 }
 

@@ -18,12 +18,15 @@
 //! |---|---|---|
 //! | `embedded` | yes | the core in this process, on SQLite: a synchronizer needs no server |
 //! | `grpc` | yes | a core on the network: gRPC over TLS |
+//! | `serve` | yes | the embedded core served on a Unix socket, and on the network when it is told so |
+//! | `postgres` | no | PostgreSQL as the store of the embedded core |
 #![deny(missing_docs)]
 
 pub mod args;
 pub mod config;
 mod context;
 mod core;
+mod door;
 #[cfg(feature = "embedded")]
 mod embedded;
 #[doc(hidden)]
@@ -36,13 +39,15 @@ pub mod recipe;
 #[cfg(feature = "grpc")]
 mod remote;
 mod run;
+mod served;
 mod shell;
-mod show;
 mod signals;
+mod socket;
 mod step;
 mod synchronizer;
 #[cfg(feature = "embedded")]
 pub mod testing;
+mod verbs;
 
 #[doc(hidden)]
 pub mod __private {
@@ -51,17 +56,17 @@ pub mod __private {
     pub use xos_model_client::__private::*;
 }
 
-pub use args::Args;
+pub use args::{Args, Verb};
 pub use config::Config;
 pub use context::Context;
 pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
 pub use run::{run_on, run_synchronizer, run_until};
-pub use show::{object_table, open_read_only};
 pub use step::{StepError, StepErrorKind, StepResult, SyncStep};
 pub use synchronizer::Synchronizer;
 pub use tokio;
 pub use tracing;
+pub use verbs::{object_table, open_read_only};
 pub use xos_model_client as model_client;
 pub use xos_model_client::models;
 pub use xos_sync_derive::{main, test};

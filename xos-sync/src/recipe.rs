@@ -7,9 +7,11 @@
 //! - The folder is watched, not the file, so that editors that rename on save are seen; what is written is read when it
 //!   has been quiet for 100 ms.
 //! - A file that is empty, unreadable or invalid changes nothing, and the log says why. At the start it is an error.
-//! - What the recipe created is remembered in the database; with a core on the network in the file `<name>.recipe.json`
-//!   in the current folder. A node that disappeared, also while the program was down,
+//! - What the recipe created is remembered in the database, by the absolute path of the file; with a core on the network
+//!   in the file `<name>.recipe.json` in the current folder. A node that disappeared, also while the program was down,
 //!   is deleted; `must-exist` nodes and objects made by others never are.
+//! - The verb `apply` is the same, once. While the synchronizer runs, it is the synchronizer that applies the recipe for
+//!   `apply`: so both have one memory, and never work at the same time.
 //! - Applying an unchanged recipe writes nothing.
 
 mod memory;
@@ -22,7 +24,7 @@ use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 use tokio::sync::Notify;
 use tracing::{error, info, warn};
 use xos_model_client::ModelAccessor;
-use xos_model_client::tosca::{Done, Memory, Recipe, RecipeError, Report};
+use xos_model_client::tosca::{Done, Memory, Plan, Recipe, RecipeError, Report};
 
 pub(crate) use self::memory::MemoryFile;
 use crate::error::{Error, ErrorKind, Result};
@@ -33,18 +35,67 @@ const SETTLED: Duration = Duration::from_millis(100);
 /// How long before a recipe is applied again that has to wait, for example for an object to be gone.
 const AGAIN: Duration = Duration::from_millis(500);
 
+/// How recipes are applied to a core.
+#[derive(Clone)]
+pub(crate) enum Applier {
+    /// One after the other, also those of other processes.
+    #[cfg(feature = "embedded")]
+    Embedded(xos_core::Recipes),
+    /// By this process alone.
+    Other { accessor: Arc<dyn ModelAccessor>, memory: Arc<dyn Memory> },
+}
+
+impl Applier {
+    pub(crate) async fn apply(&self, recipe: &Recipe, path: &Path) -> Result<Report, RecipeError> {
+        match self {
+            #[cfg(feature = "embedded")]
+            Applier::Embedded(recipes) => recipes.apply(recipe, path).await,
+            Applier::Other { accessor, memory } => {
+                let _ = path;
+                recipe.apply(accessor.as_ref(), memory.as_ref()).await
+            }
+        }
+    }
+
+    pub(crate) async fn plan(&self, recipe: &Recipe, path: &Path) -> Result<Plan, RecipeError> {
+        match self {
+            #[cfg(feature = "embedded")]
+            Applier::Embedded(recipes) => recipes.plan(recipe, path).await,
+            Applier::Other { accessor, memory } => {
+                let _ = path;
+                recipe.plan(accessor.as_ref(), &memory.load().await?).await
+            }
+        }
+    }
+}
+
+/// The text of a recipe.
+///
+/// # Errors
+///
+/// A file that cannot be read, or is empty.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    let shown = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let fault = |problem: String| ErrorKind::File { path: shown.display().to_string(), problem };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| fault(format!("the recipe cannot be read: {error}")))?;
+    if text.trim().is_empty() {
+        return Err(fault("the recipe is empty".to_owned()).into());
+    }
+    Ok(text)
+}
+
 /// A recipe file, and the core that is kept as it says.
 pub(crate) struct RecipeFile {
     path: PathBuf,
-    accessor: Arc<dyn ModelAccessor>,
-    memory: Arc<dyn Memory>,
+    applier: Applier,
     /// What was applied last, to tell an edit from a touch.
     applied: Option<String>,
 }
 
 impl RecipeFile {
-    pub(crate) fn new(path: PathBuf, accessor: Arc<dyn ModelAccessor>, memory: Arc<dyn Memory>) -> Self {
-        RecipeFile { path, accessor, memory, applied: None }
+    pub(crate) fn new(path: PathBuf, applier: Applier) -> Self {
+        RecipeFile { path, applier, applied: None }
     }
 
     /// Applies the recipe for the first time.
@@ -53,7 +104,7 @@ impl RecipeFile {
     ///
     /// A file that cannot be read or is not valid. What has to be waited for is no error: it is applied again later.
     pub(crate) async fn apply_first(&mut self) -> Result<()> {
-        let text = self.read()?;
+        let text = read(&self.path)?;
         match self.apply(&text).await {
             Ok(report) => self.tell(&report),
             Err(error) if error.is_retryable() => {
@@ -94,7 +145,7 @@ impl RecipeFile {
     }
 
     async fn apply_again(&mut self) {
-        let text = match self.read() {
+        let text = match read(&self.path) {
             Ok(text) => text,
             Err(error) => {
                 warn!("{error}; nothing was changed");
@@ -127,23 +178,12 @@ impl RecipeFile {
         }
     }
 
-    fn read(&self) -> Result<String> {
-        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
-        let fault = |problem: String| ErrorKind::File { path: path.display().to_string(), problem };
-        let text = std::fs::read_to_string(&self.path)
-            .map_err(|error| fault(format!("the recipe cannot be read: {error}")))?;
-        if text.trim().is_empty() {
-            return Err(fault("the recipe is empty".to_owned()).into());
-        }
-        Ok(text)
-    }
-
     /// Applies this text. `self.applied` holds it only when it was applied to its end.
     async fn apply(&mut self, text: &str) -> Result<Report, RecipeError> {
         self.applied = None;
         let name = self.path.display().to_string();
         let recipe = Recipe::parse(text, &name)?;
-        let report = recipe.apply(self.accessor.as_ref(), self.memory.as_ref()).await?;
+        let report = self.applier.apply(&recipe, &self.path).await?;
         self.applied = Some(text.to_owned());
         Ok(report)
     }

@@ -13,8 +13,8 @@ use xos_model_client::{Error, ServiceFile, ServiceFiles};
 use crate::config::{Config, Login};
 use crate::error::{ErrorKind, Result};
 
-/// How long `--show` waits for a core.
-const SHOW: Duration = Duration::from_secs(10);
+/// How long a verb waits for a core.
+const SOON: Duration = Duration::from_secs(10);
 
 /// Connects to the core; waits until it is there.
 pub(crate) async fn connect(config: &Config, endpoint: String) -> Result<CoreClient> {
@@ -25,15 +25,23 @@ pub(crate) async fn connect(config: &Config, endpoint: String) -> Result<CoreCli
 
 /// The same, for somebody who waits in front of a screen.
 pub(crate) async fn connect_soon(config: &Config, endpoint: String) -> Result<CoreClient> {
+    connect_within(config, endpoint, SOON).await
+}
+
+pub(crate) async fn connect_within(
+    config: &Config,
+    endpoint: String,
+    patience: Duration,
+) -> Result<CoreClient> {
     let client = CoreClient::new(options(config, endpoint))?;
-    match tokio::time::timeout(SHOW, client.ready()).await {
+    match tokio::time::timeout(patience, client.ready()).await {
         Ok(ready) => ready?,
         Err(_) => return Err(client.why_away().unwrap_or_else(|| Error::away("it does not answer")).into()),
     }
     Ok(client)
 }
 
-fn options(config: &Config, endpoint: String) -> CoreOptions {
+pub(crate) fn options(config: &Config, endpoint: String) -> CoreOptions {
     let accessor = &config.accessor;
     let mut options = CoreOptions::new(endpoint);
     options.server_name.clone_from(&accessor.server_name);

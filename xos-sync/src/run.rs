@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
+use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, Span, info, info_span};
-use xos_model_client::tosca::Memory;
 use xos_model_client::{
     Cleanup, Cursor, LoadModels, ModelAccessor, Onboard, Onboarded, Page, Query, ServiceFiles,
 };
 
+use crate::args::Verb;
 use crate::config::{Config, DesiredState};
 use crate::core::Core;
 use crate::error::{ErrorKind, Result};
-use crate::recipe::RecipeFile;
+use crate::recipe::{Applier, RecipeFile};
 use crate::shell::layout::{DependencyGraph, Layout, read_dependency_graph};
+use crate::shell::questions::{Questions, desk};
 use crate::shell::{End, Options, Shell, lines};
 use crate::synchronizer::Synchronizer;
 
@@ -28,6 +30,10 @@ const ONCE_ROUNDS: usize = 5;
 const UNLOAD_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs a synchronizer until it is told to stop: opens the core, loads the models, and keeps the outside world in step.
+/// With another [`Verb`] it does what that says instead.
+///
+/// An embedded core on a file is served on a Unix socket beside that file meanwhile, so that a second process (the verbs
+/// `apply`, `list` and `explain`, or any gRPC client of the same user) can look at the objects and change them.
 ///
 /// It stops on SIGTERM and SIGINT: no new work is begun, running steps have `engine.grace_period` to end. A second
 /// signal ends the process at once. With `--once` it stops when nothing is ready.
@@ -40,8 +46,9 @@ const UNLOAD_AGAIN: Duration = Duration::from_secs(5);
 ///
 /// Dropping the future stops everything at once; what ran runs again after the next start.
 pub async fn run_synchronizer(config: Config, service: Synchronizer) -> Result<()> {
-    if config.show {
-        return crate::show::show(&config, &service).await;
+    if config.verb != Verb::Run {
+        let verb = config.verb.clone();
+        return crate::verbs::perform(&verb, &config, &service).await;
     }
     crate::logging::init(&config)?;
     run_until(config, service, crate::signals::stop()).await
@@ -65,12 +72,36 @@ pub async fn run_until(
         info!(synchronizer_name = name, "stopped");
         return Ok(());
     };
-    let memory = core.memory(&service, &name);
-    let mut run = Run::new(core.accessor.clone(), memory, config, service)?;
-    run.is_remote = core.is_remote;
-    let end = run.until(stop).await;
+    let (desk, questions) = desk();
+    let served = crate::served::serve(&core, &config, &name, Some(desk)).instrument(span_of(&name)).await;
+    let end = match served {
+        Ok(served) => {
+            let end = run_in(&core, config, service, name, questions, stop).await;
+            served.stop().await;
+            end
+        }
+        Err(error) => Err(error),
+    };
     core.close();
     end
+}
+
+async fn run_in(
+    core: &Core,
+    config: Config,
+    service: Synchronizer,
+    name: String,
+    questions: Questions,
+    stop: impl Future<Output = ()> + Send,
+) -> Result<()> {
+    let applier = match &service.recipe {
+        Some(recipe) => core.applier(&config, &name, recipe).await?,
+        None => Applier::Other { accessor: core.accessor.clone(), memory: crate::core::in_process() },
+    };
+    let mut run = Run::new(core.accessor.clone(), applier, config, service)?;
+    run.is_remote = core.is_remote;
+    run.questions = Mutex::new(questions);
+    run.until(stop).await
 }
 
 /// Like [`run_until`], on an accessor of one's own: for tests. What a recipe made is remembered only as long as this runs.
@@ -84,16 +115,19 @@ pub async fn run_on(
     service: Synchronizer,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
-    Run::new(accessor, crate::core::in_process(), config, service)?.until(stop).await
+    let applier = Applier::Other { accessor: accessor.clone(), memory: crate::core::in_process() };
+    Run::new(accessor, applier, config, service)?.until(stop).await
 }
 
 /// A synchronizer and its core.
 struct Run {
     accessor: Arc<dyn ModelAccessor>,
-    memory: Arc<dyn Memory>,
+    applier: Applier,
     config: Config,
     service: Synchronizer,
     name: String,
+    /// What is asked of the engine, one engine after the other.
+    questions: Mutex<Questions>,
     /// Whether other programs load models into the core too.
     is_remote: bool,
     graph: DependencyGraph,
@@ -103,7 +137,7 @@ struct Run {
 impl Run {
     fn new(
         accessor: Arc<dyn ModelAccessor>,
-        memory: Arc<dyn Memory>,
+        applier: Applier,
         config: Config,
         service: Synchronizer,
     ) -> Result<Self> {
@@ -113,7 +147,9 @@ impl Run {
             None => DependencyGraph::new(),
         };
         let span = span_of(&name);
-        Ok(Run { accessor, memory, config, service, name, is_remote: false, graph, span })
+        // Nobody asks, unless others can reach this program.
+        let questions = Mutex::new(desk().1);
+        Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, span })
     }
 
     async fn until(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
@@ -152,36 +188,18 @@ impl Run {
         let version = self.service.version_or(&self.config);
         let core_version = self.config.core_version.clone();
         lines::version(&version, core_version.as_deref());
-        self.service.check()?;
-        let own = self.service.models();
-        let models = own.iter().map(|model| (*model).clone()).collect();
-        let files = self.files()?;
-        let load = LoadModels { name: self.name.clone(), version, models, core_version, files };
-        match self.accessor.onboard(&Onboard::Load(load)).await? {
+        let files = if self.is_remote { files(&self.config)? } else { ServiceFiles::default() };
+        let onboarded =
+            onboard(self.accessor.as_ref(), &self.config, &self.service, &self.name, files).await?;
+        match onboarded {
             Onboarded::Loaded { models } => info!(models = models.join(", "), "models loaded"),
             _ => tracing::debug!("the models are loaded already"),
         }
+        let own = self.service.models();
         let found = self.required_models().await?;
         let own = || own.iter().map(|model| model.name.to_string()).collect();
         lines::required_models(&if found.is_empty() { own() } else { found });
         Ok(())
-    }
-
-    /// What goes into a remote core beside the program's own models.
-    #[cfg_attr(
-        not(feature = "grpc"),
-        allow(
-            clippy::unnecessary_wraps,
-            clippy::unused_self,
-            reason = "there is no remote core to send them to"
-        )
-    )]
-    fn files(&self) -> Result<ServiceFiles> {
-        match &self.config.models_dir {
-            #[cfg(feature = "grpc")]
-            Some(folder) if self.is_remote => crate::remote::service_files(folder),
-            _ => Ok(ServiceFiles::default()),
-        }
     }
 
     /// The models that must be there. Those that another program brings along are waited for.
@@ -265,7 +283,7 @@ impl Run {
     /// Applies the recipe, if there is one, and prints the objects; with `--once` they are printed at the end.
     async fn first_recipe(&self) -> Result<Option<RecipeFile>> {
         let Some(path) = &self.service.recipe else { return Ok(None) };
-        let mut recipe = RecipeFile::new(path.clone(), self.accessor.clone(), self.memory.clone());
+        let mut recipe = RecipeFile::new(path.clone(), self.applier.clone());
         recipe.apply_first().await?;
         if !self.config.once {
             match self.print_table().await {
@@ -277,7 +295,7 @@ impl Run {
     }
 
     async fn print_table(&self) -> Result<()> {
-        let table = crate::show::object_table(self.accessor.as_ref(), &self.service).await?;
+        let table = crate::verbs::object_table(self.accessor.as_ref(), &self.service).await?;
         // A closed terminal is no reason not to synchronize.
         let _ = writeln!(std::io::stdout(), "{table}");
         Ok(())
@@ -311,6 +329,7 @@ impl Run {
     /// Runs the engine, again whenever the models change. How many objects are not OK in the end.
     async fn synchronize(&self, stop: impl Future<Output = ()> + Send) -> Result<usize> {
         let mut stop = std::pin::pin!(stop);
+        let mut questions = self.questions.lock().await;
         loop {
             let schema = self.accessor.schema();
             let layout = self
@@ -321,7 +340,9 @@ impl Run {
                 engine: self.config.engine.clone(),
                 once: self.config.once,
             };
-            match Shell::run(self.accessor.clone(), layout, options, stop.as_mut()).await? {
+            let end =
+                Shell::run(self.accessor.clone(), layout, options, &mut questions, stop.as_mut()).await?;
+            match end {
                 End::SchemaChanged => {
                     self.span.in_scope(|| info!("the models changed; starting again with them"));
                 }
@@ -346,7 +367,48 @@ impl Run {
     }
 }
 
-fn span_of(name: &str) -> Span {
+/// Loads the models of a synchronizer into a core that nobody else has.
+pub(crate) async fn load_models(
+    accessor: &dyn ModelAccessor,
+    config: &Config,
+    service: &Synchronizer,
+    name: &str,
+) -> Result<()> {
+    onboard(accessor, config, service, name, ServiceFiles::default()).await.map(drop)
+}
+
+async fn onboard(
+    accessor: &dyn ModelAccessor,
+    config: &Config,
+    service: &Synchronizer,
+    name: &str,
+    files: ServiceFiles,
+) -> Result<Onboarded> {
+    service.check()?;
+    let load = LoadModels {
+        name: name.to_owned(),
+        version: service.version_or(config),
+        models: service.models().into_iter().cloned().collect(),
+        core_version: config.core_version.clone(),
+        files,
+    };
+    Ok(accessor.onboard(&Onboard::Load(load)).await?)
+}
+
+/// What goes into a remote core beside the program's own models.
+#[cfg_attr(
+    not(feature = "grpc"),
+    allow(clippy::unnecessary_wraps, reason = "there is no remote core to send them to")
+)]
+fn files(config: &Config) -> Result<ServiceFiles> {
+    match &config.models_dir {
+        #[cfg(feature = "grpc")]
+        Some(folder) => crate::remote::service_files(folder),
+        _ => Ok(ServiceFiles::default()),
+    }
+}
+
+pub(crate) fn span_of(name: &str) -> Span {
     info_span!("synchronizer", synchronizer_name = %name)
 }
 

@@ -25,6 +25,7 @@ mod inbox;
 pub(crate) mod layout;
 pub(crate) mod lines;
 mod polls;
+pub(crate) mod questions;
 mod reads;
 mod runs;
 mod status;
@@ -39,13 +40,14 @@ use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tracing::Span;
-use xos_model_client::{ModelAccessor, ModelId};
+use xos_model_client::{ModelAccessor, ModelId, Timestamp};
 
 use self::clock::Clock;
 use self::crew::Crew;
 use self::inbox::{Batch, Inbox};
 use self::layout::Layout;
 use self::polls::{Polls, WatchedRead};
+use self::questions::Questions;
 use self::reads::{ReadDone, Reads};
 use self::runs::{Home, Running};
 use self::writes::{WriteDone, Writes};
@@ -146,6 +148,7 @@ impl Shell {
         accessor: Arc<dyn ModelAccessor>,
         layout: Layout,
         options: Options,
+        questions: &mut Questions,
         stop: impl Future<Output = ()> + Send,
     ) -> Result<End> {
         let mut stop = std::pin::pin!(stop);
@@ -162,7 +165,7 @@ impl Shell {
             // They changed since the layout was made, before the feed was there to tell.
             return Ok(End::SchemaChanged);
         }
-        let inbox = Inbox::new(endings, feed, stop, clock.clone());
+        let inbox = Inbox::new(endings, feed, questions, stop, clock.clone());
         let layout = Arc::new(layout);
         let polls = Polls::new(!accessor.abilities().push, clock.now());
         let home = Home { accessor: accessor.clone(), layout: layout.clone(), ended };
@@ -255,6 +258,7 @@ impl Shell {
             );
             self.shut_down(Stopping::Asked);
         }
+        self.answer(&mut batch.questions);
     }
 
     fn end(&self) -> End {
@@ -355,6 +359,22 @@ impl Alarms {
 pub(crate) fn register_next_run(register: &str) -> Option<f64> {
     let register = status::Register::read(register);
     (register.exponent > 0 && register.next_run > 0.0).then_some(register.next_run)
+}
+
+/// What a register remembers of failures.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Failures {
+    pub(crate) count: u32,
+    pub(crate) last: Option<Timestamp>,
+    /// When it is tried again.
+    pub(crate) next: Option<Timestamp>,
+}
+
+/// The failures of an object, by its register.
+pub(crate) fn failures(register: &str) -> Failures {
+    let next = register_next_run(register).map(Timestamp::from_seconds);
+    let register = status::Register::read(register);
+    Failures { count: register.exponent, last: register.last_failure.map(Timestamp::from_seconds), next }
 }
 
 fn engine_config(config: &crate::config::Engine, layout: &Layout) -> engine::Config {

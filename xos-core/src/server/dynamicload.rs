@@ -4,6 +4,8 @@ mod core_version;
 mod load;
 mod load_status;
 mod messages;
+#[cfg(test)]
+mod tests;
 mod unload;
 
 use tonic::Status;

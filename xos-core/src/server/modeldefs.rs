@@ -1,10 +1,24 @@
-//! The service of this name.
+//! The service `xos.modeldefs`: what the models are, for programs that make forms of them.
+
+mod describe;
+mod messages;
+#[cfg(test)]
+mod tests;
 
 use super::World;
 use super::call::{Answer, Call};
+use super::small::reply;
 use super::status::no_method;
+use messages::ModelDefs;
 
 /// Answers a call of it.
-pub(super) async fn answer(_world: &World, _method: &str, _call: &Call) -> Answer {
-    Err(no_method())
+pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
+    match method {
+        "ListModelDefs" => {
+            world.users.caller(call).await?;
+            use xos_model_client::ModelAccessor as _;
+            reply(&ModelDefs { items: describe::models(&world.core.schema()) })
+        }
+        _ => Err(no_method()),
+    }
 }

@@ -5,6 +5,7 @@ use prost::Message;
 use tonic::Status;
 
 use super::call::{Answer, Call};
+use super::status::malformed;
 
 /// A message without fields.
 pub(super) fn empty() -> Answer {
@@ -17,8 +18,7 @@ pub(super) fn empty() -> Answer {
 ///
 /// The status of a message that is no protobuf, or of another type.
 pub(super) fn request<M: Message + Default>(call: &Call) -> Result<M, Status> {
-    M::decode(call.message.clone())
-        .map_err(|error| Status::invalid_argument(format!("the request cannot be read: {error}")))
+    M::decode(call.message.clone()).map_err(malformed)
 }
 
 /// The answer with this message.

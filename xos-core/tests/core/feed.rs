@@ -185,3 +185,14 @@ async fn a_deletion_tells_of_each_object_that_it_reaches() {
     let record = get(&core, "ServiceInstance", ObjectId::new(ids[1])).await.unwrap();
     assert_eq!(record.get("deleted"), Some(&Value::Bool(true)));
 }
+
+#[tokio::test]
+async fn models_that_come_before_a_feed_is_first_looked_at_are_told() {
+    let core = memory();
+    let mut feed = core.feed(Cursor(0), &["Later".into()]);
+    load(&core, vec![model("Later", "XOSBase", vec![])]).await.unwrap();
+    let id = create(&core, "Later", &[]).await.unwrap().id();
+    let (told, _) = changes(&mut feed).await;
+    assert!(matches!(told.first(), Some(Change::Schema(_))), "{told:?}");
+    assert_eq!(saved(&told), [(id.get(), Caller::Client)]);
+}

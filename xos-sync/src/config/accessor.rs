@@ -7,6 +7,8 @@ use secrecy::SecretString;
 
 use super::error::Problem;
 use super::keys::KINDS;
+use super::postgres;
+use super::serving::{self, Serving};
 use super::tree::Tree;
 
 /// Where the Python framework expects a core when no endpoint is given.
@@ -20,8 +22,12 @@ pub struct Accessor {
     pub kind: AccessorKind,
     /// Database file of the embedded core; unset: `<name>.db` in the current folder.
     pub database: Option<PathBuf>,
+    /// URL of the PostgreSQL database of the embedded core, instead of a file; never printed.
+    pub postgres: Option<SecretString>,
     /// What a write of the embedded core survives.
     pub durability: Durability,
+    /// Where the embedded core is served to other programs.
+    pub serving: Serving,
     /// `host:port` of a remote core, with TLS; `http://host:port` is without.
     pub endpoint: Option<String>,
     /// User name at a remote core.
@@ -57,7 +63,9 @@ impl Default for Accessor {
         Accessor {
             kind: AccessorKind::default(),
             database: None,
+            postgres: None,
             durability: Durability::default(),
+            serving: Serving::default(),
             endpoint: None,
             username: None,
             password: None,
@@ -123,11 +131,16 @@ pub enum CoreChoice {
         /// What a write survives.
         durability: Durability,
     },
+    /// The embedded core on a PostgreSQL database.
+    Postgres {
+        /// Its URL, which may hold a password.
+        url: SecretString,
+    },
     /// The embedded core in memory.
     Memory,
     /// A core on the network; how to speak to it is in [`Accessor`].
     Remote {
-        /// `host:port`, with `http://` before it for a core without TLS.
+        /// `host:port`, with `http://` before it for a core without TLS; or `unix:` and the path of a socket.
         endpoint: String,
     },
 }
@@ -136,9 +149,12 @@ impl Accessor {
     /// One decision of all the settings; `service` names the default database file.
     pub fn choose(&self, service: &str) -> CoreChoice {
         match self.kind {
-            AccessorKind::Embedded => CoreChoice::Embedded {
-                database: self.database.clone().unwrap_or_else(|| default_database(service)),
-                durability: self.durability,
+            AccessorKind::Embedded => match &self.postgres {
+                Some(url) => CoreChoice::Postgres { url: url.clone() },
+                None => CoreChoice::Embedded {
+                    database: self.database.clone().unwrap_or_else(|| default_database(service)),
+                    durability: self.durability,
+                },
             },
             AccessorKind::Testframework => CoreChoice::Memory,
             AccessorKind::Grpcapi => CoreChoice::Remote {
@@ -157,15 +173,19 @@ impl Accessor {
         warn_of_unused(tree, kind);
         let full = tree.get::<String>("accessor.durability").is_some_and(|durability| durability == "full");
         let (password, password_file) =
-            if kind == AccessorKind::Grpcapi { read_password(tree) } else { (None, None) };
+            if kind == AccessorKind::Grpcapi { read_secret(tree, "accessor.password") } else { (None, None) };
         needs_the_other(tree, ["accessor.cert_file", "accessor.key_file"]);
         if kind == AccessorKind::Grpcapi {
             needs_the_other(tree, ["accessor.username", "accessor.password"]);
         }
         let default = Self::default();
+        let is_url =
+            tree.node("accessor.database").and_then(|node| node.text()).is_some_and(postgres::is_url);
         Self {
             kind,
-            database: tree.get("accessor.database"),
+            database: if is_url { None } else { tree.get("accessor.database") },
+            postgres: if kind == AccessorKind::Embedded { postgres::read(tree) } else { None },
+            serving: Serving::read(tree, kind),
             durability: if full { Durability::Full } else { Durability::Normal },
             endpoint: tree.get("accessor.endpoint"),
             username: tree.get("accessor.username"),
@@ -254,7 +274,7 @@ fn warn_of_unused(tree: &mut Tree, kind: AccessorKind) {
     let unused: Vec<&str> = match kind {
         AccessorKind::Embedded => REMOTE.to_vec(),
         AccessorKind::Testframework => [REMOTE.as_slice(), &STORED].concat(),
-        AccessorKind::Grpcapi => STORED.to_vec(),
+        AccessorKind::Grpcapi => [STORED.as_slice(), &serving::KEYS].concat(),
     };
     for key in unused {
         if let Some(origin) = tree.origin(key) {
@@ -264,9 +284,9 @@ fn warn_of_unused(tree: &mut Tree, kind: AccessorKind) {
     }
 }
 
-/// The password, or the first line of the file that `@FILE` names, and that file.
-fn read_password(tree: &mut Tree) -> (Option<SecretString>, Option<PathBuf>) {
-    let Some(node) = tree.node("accessor.password") else { return (None, None) };
+/// The password under this key, or the first line of the file that `@FILE` names, and that file.
+pub(super) fn read_secret(tree: &mut Tree, key: &'static str) -> (Option<SecretString>, Option<PathBuf>) {
+    let Some(node) = tree.node(key) else { return (None, None) };
     let Some(text) = node.text() else { return (None, None) };
     let Some(file) = text.strip_prefix('@') else {
         return (Some(text.into()), None);
@@ -279,13 +299,13 @@ fn read_password(tree: &mut Tree) -> (Option<SecretString>, Option<PathBuf>) {
         },
         Err(error) => format!("cannot read the password file {}: {error}", path.display()),
     };
-    let problem = Problem::new(&node.origin, problem).key("accessor.password");
+    let problem = Problem::new(&node.origin, problem).key(key);
     tree.problem(problem);
     (None, None)
 }
 
 /// Of two keys neither is worth anything without the other.
-fn needs_the_other(tree: &mut Tree, keys: [&str; 2]) {
+pub(super) fn needs_the_other(tree: &mut Tree, keys: [&str; 2]) {
     let (origin, key, other) = match keys.map(|key| tree.origin(key)) {
         [Some(origin), None] => (origin, keys[0], keys[1]),
         [None, Some(origin)] => (origin, keys[1], keys[0]),

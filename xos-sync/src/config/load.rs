@@ -8,7 +8,7 @@ use super::logging::{Color, LogFormat, LogLevel};
 use super::node::Value;
 use super::tree::{LOG_LEVEL_VARIABLE, Tree};
 use super::{Accessor, Config, DesiredState, Engine, dictionary};
-use crate::args::Args;
+use crate::args::{Args, Verb};
 
 /// The file that a container's orchestrator mounts over the one in the image.
 const MOUNTED: &str = "mounted_config.yaml";
@@ -104,10 +104,25 @@ fn read(tree: &mut Tree, file: Option<PathBuf>, args: &Args, environment: &Envir
         engine,
         logging,
         once: args.once,
-        show: args.show,
+        verb: verb(tree, args),
         file,
         warnings: Vec::new(),
     }
+}
+
+/// What to do; `--show` is another spelling of `list`.
+fn verb(tree: &mut Tree, args: &Args) -> Verb {
+    let verb = args.verb.clone().unwrap_or_default();
+    let mut refuse = |flag: &'static str, message: &str| {
+        tree.problem(Problem::new(&Origin::Flag(flag), message));
+    };
+    if args.once && verb != Verb::Run {
+        refuse("--once", "only a synchronizer that runs can stop when nothing is ready; leave it out");
+    }
+    if args.show && args.verb.is_some() {
+        refuse("--show", "is another spelling of the verb list; give one of them");
+    }
+    if args.show { Verb::List { model: None } } else { verb }
 }
 
 fn level_variable(tree: &mut Tree, environment: &Environment) -> Option<LogLevel> {

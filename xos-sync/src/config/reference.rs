@@ -24,7 +24,7 @@ Each source is laid over the ones before it:
    `XOS_SYNC_ENGINE__CONCURRENCY=8` is `engine.concurrency: 8`. Lists are separated by commas, an empty variable counts
    as unset. Sections and keys with a `*` can only be set in a file. A variable with two underscores that names no key
    is an error, any other unknown `XOS_SYNC_` variable a warning;
-5. flags: `--db PATH` is `accessor.kind: embedded` with `accessor.database: PATH`; `--log-level LEVEL`, or the variable
+5. flags: `--db PATH` is `accessor.kind: embedded` with `accessor.database: PATH` (a URL with a password is refused there); `--log-level LEVEL`, or the variable
    `XOS_SYNC_LOG_LEVEL`, sets the level of all log outputs.
 
 An override is **merged key by key**, at every depth; lists and single values are replaced. (The Python framework took
@@ -46,8 +46,9 @@ const ACCESSOR: &str = "\
 Without `accessor.kind`: a remote core where `accessor.endpoint` is given, else the embedded one. A file that gives a
 user name or password but no endpoint, or an endpoint and a database, must say the kind.
 
-A remote core cannot be reached yet: such a file loads, and running ends with `cannot reach a remote core yet; use
-accessor.kind: embedded` and exit code 78. `--db PATH` runs the same file on an embedded core.
+An embedded core on a database file serves itself on a Unix socket beside that file while the program runs, so that `apply`,
+`list`, `explain` and other gRPC clients of the same user can be used at the same time. Programs that are to share a core
+name it by its socket: `accessor.endpoint: unix:/path/to/hello-world.db.sock`.
 ";
 
 const LOGGING: &str = "\

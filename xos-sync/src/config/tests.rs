@@ -8,6 +8,7 @@ use super::testing::{Folder, TUTORIAL, error, load, warnings};
 use super::*;
 
 mod remote;
+mod serving;
 
 #[test]
 fn the_tutorials_file_loads_unchanged() {

@@ -13,6 +13,7 @@ use xos_model_client::{Change, Feed};
 
 use super::Io;
 use super::clock::Clock;
+use super::questions::{Question, Questions};
 use super::worker::Ended;
 use crate::engine::Moment;
 
@@ -26,6 +27,7 @@ const CHANGES_AT_ONCE: usize = 16 * 1024;
 pub(super) struct Inbox<'a, S> {
     endings: mpsc::Receiver<Ended>,
     feed: Feed,
+    questions: &'a mut Questions,
     stop: Option<Pin<&'a mut S>>,
     timer: Pin<Box<Sleep>>,
     /// When the timer rings; it may ring too early.
@@ -39,13 +41,18 @@ pub(super) struct Batch {
     pub(super) ended: Vec<Ended>,
     pub(super) io: Vec<Io>,
     pub(super) changes: Vec<Change>,
+    pub(super) questions: Vec<Question>,
     /// Somebody asks to stop.
     pub(super) stop: bool,
 }
 
 impl Batch {
     fn is_empty(&self) -> bool {
-        self.ended.is_empty() && self.io.is_empty() && self.changes.is_empty() && !self.stop
+        self.ended.is_empty()
+            && self.io.is_empty()
+            && self.changes.is_empty()
+            && self.questions.is_empty()
+            && !self.stop
     }
 }
 
@@ -53,11 +60,12 @@ impl<'a, S: Future<Output = ()>> Inbox<'a, S> {
     pub(super) fn new(
         endings: mpsc::Receiver<Ended>,
         feed: Feed,
+        questions: &'a mut Questions,
         stop: Pin<&'a mut S>,
         clock: Clock,
     ) -> Self {
         let timer = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Inbox { endings, feed, stop: Some(stop), timer, armed: Moment::NEVER, clock }
+        Inbox { endings, feed, questions, stop: Some(stop), timer, armed: Moment::NEVER, clock }
     }
 
     /// Waits until something has come, or until `wake` at the latest, and takes all there is.
@@ -116,6 +124,9 @@ impl<'a, S: Future<Output = ()>> Inbox<'a, S> {
             && let Poll::Ready(Some(change)) = self.feed.poll_next_unpin(cx)
         {
             batch.changes.push(change);
+        }
+        while let Poll::Ready(Some(question)) = self.questions.poll_recv(cx) {
+            batch.questions.push(question);
         }
         if let Some(stop) = &mut self.stop
             && stop.as_mut().poll(cx).is_ready()

@@ -4,6 +4,7 @@ use tonic::Status;
 use xos_model_client::CoreVersion;
 
 use crate::CORE_VERSION;
+use crate::server::status::{exception, unicode};
 
 /// What a service without a wish gets.
 const ANY: &str = ">=2.2.1";
@@ -34,14 +35,13 @@ fn unreadable(wanted: &str) -> Status {
     let part = parts.iter().find(|part| wrong(part)).unwrap_or(&wanted).trim();
     let rest = part.trim_start_matches(['<', '>', '=', '!']);
     let has_operator = [">=", "<=", "==", "!=", ">", "<"].contains(&&part[..part.len() - rest.len()]);
-    Status::unknown(if has_operator {
-        format!("Exception calling application: {} is not valid SemVer string", rest.trim())
-    } else {
-        format!(
-            "Exception calling application: match_expr parameter should be in format <op><ver>, where <op> is one of ['<', '>', '==', '<=', '>=', '!=']. You provided: u'{}'",
-            part.escape_default()
-        )
-    })
+    if has_operator {
+        return exception(format!("{} is not valid SemVer string", rest.trim()));
+    }
+    exception(format!(
+        "match_expr parameter should be in format <op><ver>, where <op> is one of ['<', '>', '==', '<=', '>=', '!=']. You provided: {}",
+        unicode(part)
+    ))
 }
 
 #[cfg(test)]

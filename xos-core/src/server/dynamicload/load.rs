@@ -14,6 +14,7 @@ use super::core_version;
 use super::messages::{LoadModelsRequest, Status};
 use crate::server::World;
 use crate::server::files::{short, told};
+use crate::server::status::exception;
 
 /// Loads the models and files of a service.
 pub(super) async fn load(world: &World, mut request: LoadModelsRequest) -> Result<Status, GrpcStatus> {
@@ -50,8 +51,7 @@ fn check_names(files: &ServiceFiles) -> Result<(), GrpcStatus> {
     let good = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     for file in [xprotos, decls, attics, convenience_methods, migrations].into_iter().flatten() {
         if !file.name.chars().all(good) {
-            let text = format!("Exception calling application: illegal character in filename {}", file.name);
-            return Err(GrpcStatus::unknown(short(text)));
+            return Err(exception(short(format!("illegal character in filename {}", file.name))));
         }
     }
     Ok(())

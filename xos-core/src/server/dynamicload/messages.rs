@@ -24,15 +24,15 @@ pub(super) struct LoadModelsRequest {
     #[prost(string, tag = "2")]
     pub(super) version: String,
     #[prost(message, repeated, tag = "3")]
-    xprotos: Vec<File>,
+    pub(super) xprotos: Vec<File>,
     #[prost(message, repeated, tag = "4")]
-    decls: Vec<File>,
+    pub(super) decls: Vec<File>,
     #[prost(message, repeated, tag = "5")]
-    attics: Vec<File>,
+    pub(super) attics: Vec<File>,
     #[prost(message, repeated, tag = "6")]
-    convenience_methods: Vec<File>,
+    pub(super) convenience_methods: Vec<File>,
     #[prost(message, repeated, tag = "7")]
-    migrations: Vec<File>,
+    pub(super) migrations: Vec<File>,
     #[prost(string, tag = "8")]
     pub(super) core_version: String,
 }

@@ -1,56 +1,50 @@
-//! The table of objects: `--show`.
+//! The table of objects: `list`, and `--show`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::sync::Arc;
 
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use xos_model_client::{
-    ModelAccessor, ModelInfo, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema, Timestamp, Value,
+    ModelAccessor, ModelInfo, ModelName, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema,
+    Timestamp, Value,
 };
 
 use crate::config::Config;
-#[cfg(any(feature = "embedded", feature = "grpc"))]
-use crate::config::CoreChoice;
-use crate::error::{ErrorKind, Result};
+use crate::door::Door;
+use crate::error::Result;
 use crate::shell::register_next_run;
 use crate::step::AnyStep;
 use crate::synchronizer::Synchronizer;
 
-/// Prints the objects of a synchronizer from its database, also while it runs.
-pub(crate) async fn show(config: &Config, service: &Synchronizer) -> Result<()> {
-    let name = config.name.as_deref().unwrap_or(service.name());
-    let accessor = open_read_only(config, name).await?;
-    let table = object_table(accessor.as_ref(), service).await?;
-    writeln!(std::io::stdout(), "{table}").map_err(|error| {
-        ErrorKind::File { path: "standard output".to_owned(), problem: error.to_string() }.into()
-    })
+/// Prints the objects of a synchronizer, or those of one model, also while it runs.
+pub(super) async fn list(
+    config: &Config,
+    service: &Synchronizer,
+    name: &str,
+    model: Option<&str>,
+) -> Result<()> {
+    let door = Door::to_look(config, name).await?;
+    let accessor = door.accessor();
+    let table = match model {
+        None => object_table(accessor.as_ref(), service).await?,
+        Some(model) => {
+            let name = accessor.schema().expect_model(model)?.name().clone();
+            table(accessor.as_ref(), service, &[name]).await?
+        }
+    };
+    super::print(&table)
 }
 
-/// Opens the core that the configuration chooses for reading only, also while a synchronizer runs on it. A core on the
-/// network has 10 s to answer.
+/// Opens the core that the configuration chooses for reading only, also while a synchronizer runs on it: through its
+/// socket, else its file. A core on the network has 10 s to answer.
 ///
 /// # Errors
 ///
 /// A database that does not exist or cannot be read; a remote core that is away.
 pub async fn open_read_only(config: &Config, name: &str) -> Result<Arc<dyn ModelAccessor>> {
-    match config.core(name) {
-        #[cfg(feature = "embedded")]
-        CoreChoice::Embedded { database, .. } => {
-            if !database.exists() {
-                let problem =
-                    "there is no such database; run the synchronizer first, or name another with --db"
-                        .to_owned();
-                return Err(ErrorKind::File { path: database.display().to_string(), problem }.into());
-            }
-            Ok(Arc::new(xos_core::EmbeddedCore::open_read_only(&database)?))
-        }
-        #[cfg(feature = "grpc")]
-        CoreChoice::Remote { endpoint } => Ok(Arc::new(crate::remote::connect_soon(config, endpoint).await?)),
-        _ => crate::core::open_core(config, name).await,
-    }
+    Ok(Door::to_look(config, name).await?.accessor())
 }
 
 /// The objects of a synchronizer as a table for people: model, id, name, code, status, next try.
@@ -59,6 +53,12 @@ pub async fn open_read_only(config: &Config, name: &str) -> Result<Arc<dyn Model
 ///
 /// A core that is away.
 pub async fn object_table(accessor: &dyn ModelAccessor, service: &Synchronizer) -> Result<String> {
+    let models: Vec<ModelName> = service.shown_models().iter().map(|model| model.name.clone()).collect();
+    table(accessor, service, &models).await
+}
+
+/// The objects of these models, and of those that inherit from them.
+async fn table(accessor: &dyn ModelAccessor, service: &Synchronizer, models: &[ModelName]) -> Result<String> {
     let mut rows: BTreeMap<ObjectKey, Row> = BTreeMap::new();
     let schema = accessor.schema();
     let is_taken = |leaf: &str| {
@@ -67,8 +67,8 @@ pub async fn object_table(accessor: &dyn ModelAccessor, service: &Synchronizer) 
         };
         service.steps.iter().any(|step| taken(step) == Some(true))
     };
-    for model in service.shown_models() {
-        let Some(model) = schema.model(&model.name).filter(|model| !model.def.is_abstract) else { continue };
+    for model in models {
+        let Some(model) = schema.model(model).filter(|model| !model.def.is_abstract) else { continue };
         for kind in [QueryKind::Live, QueryKind::DeletedObjects] {
             let query = Query::live(model.shape.clone()).of_kind(kind);
             let mut page = Some(Page::default());
@@ -78,7 +78,10 @@ pub async fn object_table(accessor: &dyn ModelAccessor, service: &Synchronizer) 
                     let mut row = Row::of(&schema, model, record);
                     if !is_taken(&row.model) {
                         row.is_dirty = false;
-                        "(no step takes it)".clone_into(&mut row.status);
+                        // Another program may synchronize it.
+                        if !row.was_synchronized {
+                            "(no step takes it)".clone_into(&mut row.status);
+                        }
                     }
                     // A base and its leaf are one object; the leaf has all links.
                     let entry = rows.entry(ObjectKey { root: model.root, id: record.id() });
@@ -111,6 +114,7 @@ struct Row {
     note: &'static str,
     next: String,
     is_dirty: bool,
+    was_synchronized: bool,
     links: Vec<ObjectKey>,
 }
 
@@ -140,6 +144,7 @@ impl Row {
             next: next
                 .map_or_else(String::new, |seconds| Timestamp::from_seconds(seconds.round()).to_string()),
             is_dirty: !left_alone && time("updated").max(time("changed_by_policy")) > time("enacted"),
+            was_synchronized: time("enacted").is_some_and(Timestamp::is_set),
             links: links.collect(),
         }
     }

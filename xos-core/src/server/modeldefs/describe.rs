@@ -1,0 +1,122 @@
+//! A model as the core tells it to the makers of forms.
+
+use xos_model_client::{DefaultValue, FieldDef, FieldInfo, Kind, ModelInfo, Schema};
+
+use super::messages::{FieldOption, FieldRelation, FieldValidator, ModelDef, ModelField, ValidatorValue};
+
+/// All models that have objects, by name.
+pub(super) fn models(schema: &Schema) -> Vec<ModelDef> {
+    let mut models: Vec<&ModelInfo> = schema.models().iter().filter(|model| !model.def.is_abstract).collect();
+    models.sort_by_key(|model| model.name());
+    models.into_iter().map(|model| describe(schema, model)).collect()
+}
+
+fn describe(schema: &Schema, model: &ModelInfo) -> ModelDef {
+    let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
+    let mut fields: Vec<ModelField> =
+        model.fields.iter().filter(|field| !field.def.gui_hidden).map(|it| field(schema, it)).collect();
+    fields.sort_by(|one, other| one.name.cmp(&other.name));
+    ModelDef {
+        name: model.name().to_string(),
+        fields,
+        relations: relations(schema, model),
+        app: model.def.app_label.to_string(),
+        verbose_name: text(&model.def.verbose_name),
+        description: model.def.help.to_string(),
+    }
+}
+
+/// Its links, also hidden ones, and then the links that lead to it or to what it inherits from.
+fn relations(schema: &Schema, model: &ModelInfo) -> Vec<FieldRelation> {
+    let own = model.fields.iter().filter_map(|field| {
+        let relation = relation(schema, field)?;
+        Some(FieldRelation { on_field: field.def.name.to_string(), ..relation })
+    });
+    let chain = model.chain.iter().filter_map(|id| schema.by_id(*id));
+    let back = chain.flat_map(|level| &level.reverse).filter_map(|link| {
+        let from = schema.by_id(link.from)?;
+        let is_many = from.field(&link.field).is_some_and(|field| field.def.kind == Kind::Links);
+        let kind = if is_many { "manytomany" } else { "onetomany" };
+        Some(FieldRelation {
+            model: from.name().to_string(),
+            r#type: kind.to_owned(),
+            on_field: link.field.clone(),
+        })
+    });
+    own.chain(back).collect()
+}
+
+fn relation(schema: &Schema, field: &FieldInfo) -> Option<FieldRelation> {
+    let target = schema.by_id(field.target?)?;
+    let kind = if field.def.kind == Kind::Links { "manytomany" } else { "manytoone" };
+    Some(FieldRelation { model: target.name().to_string(), r#type: kind.to_owned(), on_field: String::new() })
+}
+
+fn field(schema: &Schema, field: &FieldInfo) -> ModelField {
+    let def = &field.def;
+    let suffix = match def.kind {
+        Kind::Link => "_id",
+        Kind::Links => "_ids",
+        _ => "",
+    };
+    ModelField {
+        name: format!("{}{suffix}", def.name),
+        hint: if def.is_id() { String::new() } else { def.help.to_string() },
+        r#type: kind(def).to_owned(),
+        relation: relation(schema, field),
+        validators: validators(def),
+        options: options(def),
+        default: default(def).unwrap_or_default(),
+        read_only: def.feedback,
+    }
+}
+
+fn kind(def: &FieldDef) -> &'static str {
+    match def.kind {
+        _ if !def.choices.is_empty() => "select",
+        Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip if def.text => "text",
+        Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip => "string",
+        Kind::Int32 | Kind::UInt32 | Kind::Float | Kind::Link | Kind::Links => "number",
+        Kind::Bool => "boolean",
+        Kind::Date => "date",
+    }
+}
+
+fn validators(def: &FieldDef) -> Vec<FieldValidator> {
+    let is = |name: &str| FieldValidator { name: name.to_owned(), value: Some(ValidatorValue::Bool(true)) };
+    let mut validators = Vec::new();
+    match def.kind {
+        Kind::Url => validators.push(is("url")),
+        Kind::Ip => validators.push(is("ip")),
+        _ => {}
+    }
+    if def.is_required() && !def.is_id() {
+        validators.push(is("required"));
+    }
+    if let Some(longest) = def.max_length {
+        let value = Some(ValidatorValue::Int(i64::from(longest)));
+        validators.push(FieldValidator { name: "maxlength".to_owned(), value });
+    }
+    validators
+}
+
+fn options(def: &FieldDef) -> Vec<FieldOption> {
+    let option = |choice: &xos_model_client::ChoiceDef| FieldOption {
+        id: choice.value.as_deref().unwrap_or("None").to_owned(),
+        label: choice.label.to_string(),
+    };
+    def.choices.iter().map(option).collect()
+}
+
+fn default(def: &FieldDef) -> Option<String> {
+    Some(match def.default.as_ref()? {
+        DefaultValue::Null => "null".to_owned(),
+        DefaultValue::Text(text) => text.to_string(),
+        DefaultValue::Int(int) => int.to_string(),
+        DefaultValue::Bool(bool) => bool.to_string(),
+        DefaultValue::Float(float) => float.to_string(),
+        DefaultValue::Now => "now()".to_owned(),
+        // What it is depends on the objects there are: a form has nothing to fill in.
+        DefaultValue::First => return None,
+    })
+}
