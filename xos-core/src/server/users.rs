@@ -10,6 +10,8 @@ mod first_start;
 mod people;
 mod recent;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 use std::sync::Arc;
