@@ -41,7 +41,9 @@ impl Door {
             #[cfg(feature = "embedded")]
             CoreChoice::Embedded { database, .. } => {
                 #[cfg(feature = "serve")]
-                if let Some(door) = line::through(config, &crate::embedded::socket_of(config, &database)).await? {
+                if let Some(door) =
+                    line::through(config, &crate::embedded::socket_of(config, &database)).await?
+                {
                     return Ok(door);
                 }
                 if !database.exists() {
@@ -87,7 +89,9 @@ impl Door {
                 Err(ErrorKind::Verb(problem.to_owned()).into())
             }
             #[cfg(feature = "serve")]
-            CoreChoice::Remote { endpoint } if endpoint.starts_with("unix:") => line::dial(config, endpoint).await,
+            CoreChoice::Remote { endpoint } if endpoint.starts_with("unix:") => {
+                line::dial(config, endpoint).await
+            }
             #[cfg(feature = "grpc")]
             CoreChoice::Remote { endpoint } => {
                 let client = crate::remote::connect_soon(config, endpoint).await?;

@@ -34,7 +34,9 @@ pub enum ErrorKind {
     #[error("required_models: missing: {}; they come with no synchronizer that was loaded", .0.join(", "))]
     MissingModels(Vec<String>),
     /// Objects are in the way of unloading the models: their `delete_record` did not succeed.
-    #[error("the models are still loaded: {left} of their objects could not be deleted; the verb list shows them")]
+    #[error(
+        "the models are still loaded: {left} of their objects could not be deleted; the verb list shows them"
+    )]
     NotUnloaded {
         /// How many objects are left.
         left: u64,

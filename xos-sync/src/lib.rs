@@ -66,7 +66,7 @@ pub use step::{StepError, StepErrorKind, StepResult, SyncStep};
 pub use synchronizer::Synchronizer;
 pub use tokio;
 pub use tracing;
-pub use xos_model_client as model_client;
 pub use verbs::{object_table, open_read_only};
+pub use xos_model_client as model_client;
 pub use xos_model_client::models;
 pub use xos_sync_derive::{main, test};

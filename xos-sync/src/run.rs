@@ -189,7 +189,8 @@ impl Run {
         let core_version = self.config.core_version.clone();
         lines::version(&version, core_version.as_deref());
         let files = if self.is_remote { files(&self.config)? } else { ServiceFiles::default() };
-        let onboarded = onboard(self.accessor.as_ref(), &self.config, &self.service, &self.name, files).await?;
+        let onboarded =
+            onboard(self.accessor.as_ref(), &self.config, &self.service, &self.name, files).await?;
         match onboarded {
             Onboarded::Loaded { models } => info!(models = models.join(", "), "models loaded"),
             _ => tracing::debug!("the models are loaded already"),

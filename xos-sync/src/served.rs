@@ -78,8 +78,7 @@ pub(crate) async fn serve(core: &Core, config: &Config, name: &str, desk: Option
         admit(&embedded.core, config).await?;
     }
     let server = |socket: Option<&Path>| {
-        let mut server =
-            Server::new(embedded.core.clone()).extension(Box::new(embedded.recipes.clone()));
+        let mut server = Server::new(embedded.core.clone()).extension(Box::new(embedded.recipes.clone()));
         if let Some(desk) = &desk {
             let service = engine_service::EngineService::new(embedded.core.clone(), desk.clone());
             server = server.extension(Box::new(service));

@@ -374,11 +374,7 @@ pub(crate) struct Failures {
 pub(crate) fn failures(register: &str) -> Failures {
     let next = register_next_run(register).map(Timestamp::from_seconds);
     let register = status::Register::read(register);
-    Failures {
-        count: register.exponent,
-        last: register.last_failure.map(Timestamp::from_seconds),
-        next,
-    }
+    Failures { count: register.exponent, last: register.last_failure.map(Timestamp::from_seconds), next }
 }
 
 fn engine_config(config: &crate::config::Engine, layout: &Layout) -> engine::Config {

@@ -26,7 +26,9 @@ pub(crate) async fn perform(verb: &Verb, config: &Config, service: &Synchronizer
         #[cfg(feature = "serve")]
         Verb::Core => serve::core(config, service, name).await,
         #[cfg(not(feature = "serve"))]
-        Verb::Core => Err(ErrorKind::BuiltWithout { what: "the server of its core", feature: "serve" }.into()),
+        Verb::Core => {
+            Err(ErrorKind::BuiltWithout { what: "the server of its core", feature: "serve" }.into())
+        }
     }
 }
 

@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use prost_reflect::{DynamicMessage, ReflectMessage as _, Value as Wire};
 use xos_core::EmbeddedCore;
 use xos_model_client::{
-    Caller, FieldPos, Guard, Kind, ModelAccessor as _, ModelInfo, ObjectId, Op, Page, Query, QueryKind, Record,
-    Target, Timestamp, Touch, Value, Write,
+    Caller, FieldPos, Guard, Kind, ModelAccessor as _, ModelInfo, ObjectId, Op, Page, Query, QueryKind,
+    Record, Target, Timestamp, Touch, Value, Write,
 };
 
 use super::Recorded;
@@ -92,7 +92,8 @@ impl<'a> Arranger<'a> {
             self.unsure.extend(known.ids.keys().map(|(_, id)| *id));
         }
         let changes = self.changes(call);
-        if changes.is_some() && self.calls.iter().any(|other| call.overlaps(other) && self.changes(other) == changes)
+        if changes.is_some()
+            && self.calls.iter().any(|other| call.overlaps(other) && self.changes(other) == changes)
         {
             self.unsure.extend(changes);
         }
@@ -144,9 +145,10 @@ impl<'a> Arranger<'a> {
         recorded: Option<i32>,
     ) -> Result<Option<(usize, DynamicMessage)>, BoxError> {
         for (later, call) in self.calls.iter().enumerate().skip(at + 1) {
-            let found = self.shown(call)?.into_iter().find(|object| {
-                object.descriptor().name() == model && Some(id_of(object)) == recorded
-            });
+            let found = self
+                .shown(call)?
+                .into_iter()
+                .find(|object| object.descriptor().name() == model && Some(id_of(object)) == recorded);
             if let Some(found) = found {
                 return Ok(Some((later, found)));
             }
@@ -190,7 +192,9 @@ impl<'a> Arranger<'a> {
         if !is_read || call.code != "OK" || model_of(&call.method).is_none_or(|(_, model)| model == "Site") {
             return Ok(Vec::new());
         }
-        let Some(answer) = self.descriptors.answer(&call.method, &call.response()?) else { return Ok(Vec::new()) };
+        let Some(answer) = self.descriptors.answer(&call.method, &call.response()?) else {
+            return Ok(Vec::new());
+        };
         Ok(items_of(&answer).unwrap_or_else(|| vec![answer]))
     }
 
@@ -206,9 +210,15 @@ impl<'a> Arranger<'a> {
             Some((at as FieldPos, Value::Bool(*value)))
         });
         let op = Op::Set { fields: fields.collect(), touch: Touch::AsTheRulesSay };
-        self.write(Write { shape: shape.clone(), target: Target::Object(id), op, by: Caller::Engine, guard: Guard::None })
-            .await
-            .map(drop)
+        self.write(Write {
+            shape: shape.clone(),
+            target: Target::Object(id),
+            op,
+            by: Caller::Engine,
+            guard: Guard::None,
+        })
+        .await
+        .map(drop)
     }
 
     async fn write(&self, write: Write) -> Result<ObjectId, BoxError> {
@@ -225,7 +235,8 @@ impl<'a> Arranger<'a> {
                 self.set(model, record.id(), &[("backend_need_reap", true)]).await?;
             } else if record.get("backend_need_reap") == Some(&Value::Bool(true)) {
                 // The recorded reaper comes to it later.
-                self.set(model, record.id(), &[("backend_need_reap", false), ("backend_need_delete", true)]).await?;
+                self.set(model, record.id(), &[("backend_need_reap", false), ("backend_need_delete", true)])
+                    .await?;
             }
         }
         self.store.reap().await?;
@@ -257,7 +268,8 @@ impl<'a> Arranger<'a> {
         };
         if !known.ids.contains_key(&key) {
             let needed = ["owner", "hello_to", "hello_from", "leaf_model_name"];
-            let mut fields: Vec<_> = given.iter().filter(|(at, _)| needed.contains(&name(*at))).cloned().collect();
+            let mut fields: Vec<_> =
+                given.iter().filter(|(at, _)| needed.contains(&name(*at))).cloned().collect();
             if let Some(at) = info.shape.position("name") {
                 // A name may still be that of an object that is purged later.
                 fields.push((at as FieldPos, Value::Text(format!("recorded {recorded}"))));
@@ -310,7 +322,9 @@ fn values(info: &ModelInfo, message: &DynamicMessage) -> Vec<(FieldPos, Value)> 
                 _ => field.def.name.to_string(),
             };
             let descriptor = message.descriptor().get_field_by_name(&name)?;
-            message.has_field(&descriptor).then(|| value(field.def.kind, &message.get_field(&descriptor)))?
+            message
+                .has_field(&descriptor)
+                .then(|| value(field.def.kind, &message.get_field(&descriptor)))?
                 .map(|value| (at, value))
         })
         .collect()

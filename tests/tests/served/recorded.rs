@@ -18,7 +18,11 @@ async fn our_server_answers_as_the_recorded_core_did() {
     let mut all = Count::default();
     for file in FILES.iter().filter(|file| file.contains(&only)) {
         let long = std::time::Duration::from_secs(3600);
-        let core = StandIn::start(Options { shutdown_delay: long, reap_every: long, ..Options::default() }.knowing(vec![])).await.unwrap();
+        let core = StandIn::start(
+            Options { shutdown_delay: long, reap_every: long, ..Options::default() }.knowing(vec![]),
+        )
+        .await
+        .unwrap();
         let ours = Ours { store: core.store().clone(), client: RawClient::to(&core.uri()).unwrap() };
         let count = replay(&recordings, &ours, file, &intended).await.unwrap();
         println!("{file}: {count}");
@@ -31,7 +35,15 @@ async fn our_server_answers_as_the_recorded_core_did() {
         all.different.extend(count.different);
     }
     println!("all: {all}");
-    assert!(all.different.is_empty(), "{} differences are not meant to be; they are listed above", all.different.len());
+    assert!(
+        all.different.is_empty(),
+        "{} differences are not meant to be; they are listed above",
+        all.different.len()
+    );
     assert!(all.compared >= 600, "{}", all.compared);
-    assert!(intended.unused().is_empty(), "rows of tests/differences.md that nothing was found for: {:#?}", intended.unused());
+    assert!(
+        intended.unused().is_empty(),
+        "rows of tests/differences.md that nothing was found for: {:#?}",
+        intended.unused()
+    );
 }

@@ -44,7 +44,8 @@ impl Extension for Recipes {
     }
 
     async fn call(&self, method: &str, message: &[u8]) -> Result<Vec<u8>, String> {
-        let expected = || "expected JSON with the path of a recipe, and for Apply its text and name".to_owned();
+        let expected =
+            || "expected JSON with the path of a recipe, and for Apply its text and name".to_owned();
         let message: Json = serde_json::from_slice(message).map_err(|_| expected())?;
         let path = message.get("path").and_then(Json::as_str).ok_or_else(expected)?;
         let remembered = Remembered::new(&self.core, Path::new(path));

@@ -115,7 +115,8 @@ impl Line {
         let message =
             Recipes::request(text, &absolute.to_string_lossy(), &path.display().to_string(), dry_run);
         // Applying a recipe twice is applying it once.
-        let Some(answer) = self.call(Recipes::SERVICE, "Apply", message, CallKind::Long(RECIPE)).await? else {
+        let Some(answer) = self.call(Recipes::SERVICE, "Apply", message, CallKind::Long(RECIPE)).await?
+        else {
             return Ok(None);
         };
         let unreadable = || CoreErrorKind::Core {
@@ -147,16 +148,17 @@ impl Line {
 
 /// What a recipe made, remembered in the database at the other end of a socket; `None` for another kind of core, and for
 /// one that cannot remember.
-pub(crate) async fn memory_beside_objects(config: &Config, name: &str, recipe: &Path) -> Result<Option<Arc<dyn Memory>>> {
+pub(crate) async fn memory_beside_objects(
+    config: &Config,
+    name: &str,
+    recipe: &Path,
+) -> Result<Option<Arc<dyn Memory>>> {
     let CoreChoice::Remote { endpoint } = config.core(name) else { return Ok(None) };
     if !endpoint.starts_with("unix:") {
         return Ok(None);
     }
     let path = std::path::absolute(recipe).unwrap_or_else(|_| recipe.to_owned());
-    let memory = FarMemory {
-        line: Line::new(config, endpoint)?,
-        path: path.to_string_lossy().into_owned(),
-    };
+    let memory = FarMemory { line: Line::new(config, endpoint)?, path: path.to_string_lossy().into_owned() };
     Ok(match memory.ask().await? {
         Some(_) => Some(Arc::new(memory)),
         None => None,
@@ -183,8 +185,11 @@ impl Memory for FarMemory {
             return Err(CoreErrorKind::Unsupported("remember what recipes made".to_owned()).into());
         };
         serde_json::from_slice(&text).map_err(|error| {
-            CoreErrorKind::Core { code: "UNKNOWN", reason: format!("what it remembers is unreadable: {error}") }
-                .into()
+            CoreErrorKind::Core {
+                code: "UNKNOWN",
+                reason: format!("what it remembers is unreadable: {error}"),
+            }
+            .into()
         })
     }
 

@@ -27,9 +27,10 @@ pub(super) async fn explain(
     let record = find::object(accessor.as_ref(), &schema, model, object).await?;
     let leaf = leaf_of(&schema, schema.expect_model(model)?, &record);
     let engine = engine(&door, config, name, leaf, &record).await;
-    let is_taken = service.steps.iter().any(|step| {
-        schema.model(&step.model().name).is_some_and(|taken| schema.is_a(leaf.id, taken.id))
-    });
+    let is_taken = service
+        .steps
+        .iter()
+        .any(|step| schema.model(&step.model().name).is_some_and(|taken| schema.is_a(leaf.id, taken.id)));
     let mut lines = vec![title(leaf, &record), line("engine", &engine)];
     let stored = Stored::of(&record);
     lines.push(line("status", &stored.status()));
@@ -69,13 +70,18 @@ async fn engine(door: &Door, config: &Config, name: &str, leaf: &ModelInfo, reco
         #[cfg(feature = "serve")]
         Door::Socket { line, .. } => match line.explain(leaf.name(), record.id().get()).await {
             Ok(Some(text)) => text,
-            Ok(None) => format!("no synchronizer runs in the program at {}: it serves its core alone", line.endpoint()),
+            Ok(None) => format!(
+                "no synchronizer runs in the program at {}: it serves its core alone",
+                line.endpoint()
+            ),
             Err(error) => format!("not asked: {error}"),
         },
         #[cfg(feature = "embedded")]
         Door::Look(_) => not_running(config, name),
         #[cfg(feature = "grpc")]
-        Door::Remote(_) => "not asked: a core on the network does not know the synchronizers' engines".to_owned(),
+        Door::Remote(_) => {
+            "not asked: a core on the network does not know the synchronizers' engines".to_owned()
+        }
         Door::Mine(_) => "not asked: the core has no socket on this machine".to_owned(),
     }
 }
@@ -113,7 +119,9 @@ async fn failed_links(
     let mut failed = Vec::new();
     for field in &leaf.fields {
         let link = record.get(&field.def.name).and_then(xos_model_client::Value::as_link);
-        let Some((target, id)) = field.target.and_then(|target| schema.by_id(target)).zip(link) else { continue };
+        let Some((target, id)) = field.target.and_then(|target| schema.by_id(target)).zip(link) else {
+            continue;
+        };
         let Some(other) = accessor.get(&target.shape, &[id]).await?.pop().flatten() else { continue };
         let stored = Stored::of(&other);
         if stored.has_failed() {

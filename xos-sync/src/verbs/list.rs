@@ -7,7 +7,8 @@ use std::sync::Arc;
 use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
 use comfy_table::{ContentArrangement, Table};
 use xos_model_client::{
-    ModelAccessor, ModelInfo, ModelName, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema, Timestamp, Value,
+    ModelAccessor, ModelInfo, ModelName, ObjectId, ObjectKey, Page, Query, QueryKind, Record, Schema,
+    Timestamp, Value,
 };
 
 use crate::config::Config;
@@ -57,11 +58,7 @@ pub async fn object_table(accessor: &dyn ModelAccessor, service: &Synchronizer) 
 }
 
 /// The objects of these models, and of those that inherit from them.
-async fn table(
-    accessor: &dyn ModelAccessor,
-    service: &Synchronizer,
-    models: &[ModelName],
-) -> Result<String> {
+async fn table(accessor: &dyn ModelAccessor, service: &Synchronizer, models: &[ModelName]) -> Result<String> {
     let mut rows: BTreeMap<ObjectKey, Row> = BTreeMap::new();
     let schema = accessor.schema();
     let is_taken = |leaf: &str| {

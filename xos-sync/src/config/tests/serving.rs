@@ -53,10 +53,7 @@ fn what_is_missing_for_the_network_is_named() {
         "accessor.listen must be an address of this machine and a port, not \"50051x\" (write 127.0.0.1:50055 for \
          programs of this machine, 0.0.0.0:50051 for all)",
     );
-    check(
-        "listen_cert: a\n  listen: 127.0.0.1:1",
-        "accessor.listen_cert needs accessor.listen_key",
-    );
+    check("listen_cert: a\n  listen: 127.0.0.1:1", "accessor.listen_cert needs accessor.listen_key");
     check("admin_password: hunter2", "accessor.admin_password needs accessor.listen");
     check(
         "admin_password: '@nowhere'\n  listen: 127.0.0.1:1",

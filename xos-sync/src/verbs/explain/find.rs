@@ -1,7 +1,8 @@
 //! The object that a person means.
 
 use xos_model_client::{
-    Condition, ModelAccessor, ModelInfo, ObjectId, Operator, Page, Query, QueryKind, Record, Schema, Value, closest,
+    Condition, ModelAccessor, ModelInfo, ObjectId, Operator, Page, Query, QueryKind, Record, Schema, Value,
+    closest,
 };
 
 use crate::error::{ErrorKind, Result};

@@ -69,7 +69,9 @@ impl Stored {
         match (self.enacted, changed(self.updated), changed(self.changed_by_policy)) {
             (None, _, _) => why.push("it was never synchronized".to_owned()),
             (Some(enacted), None, None) => {
-                why.push(format!("nothing is due: it was not changed after {enacted}, what was synchronized last"));
+                why.push(format!(
+                    "nothing is due: it was not changed after {enacted}, what was synchronized last"
+                ));
             }
             (Some(enacted), updated, by_policy) => {
                 let last = format!("after {enacted}, what was synchronized last");
@@ -143,7 +145,8 @@ mod tests {
     #[test]
     fn failures_are_counted_and_dated() {
         let register = |next: f64| {
-            let text = format!(r#"{{"next_run": {next}, "exponent": 3, "failures": 3, "last_failure": 1.0}}"#);
+            let text =
+                format!(r#"{{"next_run": {next}, "exponent": 3, "failures": 3, "last_failure": 1.0}}"#);
             ("backend_register", Kind::Text, Value::Text(text))
         };
         let dirty = ("updated", Kind::Time, time(5.0));
