@@ -112,6 +112,7 @@ impl World {
     /// The answer to a call. Reflection and health have services of their own.
     pub(crate) async fn answer(&self, call: &Call) -> Answer {
         let Some((service, method)) = call.service_and_method() else { return Err(status::no_method()) };
+        self.files.follow(&self.policies).await?;
         match service {
             "xos.xos" => objects::answer(self, method, call).await,
             "xos.utility" => utility::answer(self, method, call).await,
