@@ -105,6 +105,7 @@ pub(crate) struct World {
     pub(crate) policies: Policies,
     pub(crate) files: Files,
     pub(crate) objects: Objects,
+    pub(crate) behind: utility::Behind,
     pub(crate) extensions: Vec<Box<dyn Extension>>,
 }
 
@@ -137,6 +138,7 @@ impl World {
             policies: Policies::new(core.clone()),
             files: Files::new(core.clone()),
             objects: Objects::new(),
+            behind: utility::Behind::default(),
             extensions,
             core,
         }
