@@ -164,7 +164,9 @@ pub async fn replay(
         };
         let metadata = call.request_metadata.iter().filter(|(key, _)| key != "user-agent");
         let metadata: Vec<(&str, &str)> = metadata
-            .map(|(key, value)| (key.as_str(), known.sessions.get(value).map_or(value.as_str(), String::as_str)))
+            .map(|(key, value)| {
+                (key.as_str(), known.sessions.get(value).map_or(value.as_str(), String::as_str))
+            })
             .collect();
         let outcome = ours.client.bytes(&call.method, &metadata, request).await;
         learn(&mut known, descriptors, call, &outcome)?;
@@ -175,7 +177,8 @@ pub async fn replay(
         let mut told: Vec<String> = told.into_iter().collect();
         told.sort();
         let is_intended = |difference: &String| {
-            intended.has(&title, difference) || is_unsure && intended.has(&title, &format!("at once: {difference}"))
+            intended.has(&title, difference)
+                || is_unsure && intended.has(&title, &format!("at once: {difference}"))
         };
         if told.is_empty() {
             count.equal += 1;

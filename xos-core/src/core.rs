@@ -256,6 +256,16 @@ impl EmbeddedCore {
     }
 }
 
+#[cfg(feature = "server")]
+impl EmbeddedCore {
+    /// One page of each of several queries, asked for together: a few small ones on the caller's thread.
+    pub(crate) async fn find_each(&self, queries: Vec<Query>, page: Page) -> Result<Vec<Found>> {
+        let size = if queries.len() <= FEW { Size::Few } else { Size::Many };
+        let find = move |db: &mut Db| queries.iter().map(|query| db.find(query, page)).collect();
+        self.inner.shell.read(size, find).await
+    }
+}
+
 #[async_trait]
 impl ModelAccessor for EmbeddedCore {
     fn abilities(&self) -> Abilities {

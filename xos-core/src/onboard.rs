@@ -86,12 +86,10 @@ impl Store {
         let same_version = known.iter().any(|(name, known)| name == service && known == version);
         let kept = files.map(|files| Kept::loaded(version, files));
         let kept = kept.map(|kept| self.differs(service, kept)).transpose()?.flatten();
-        if changed.is_empty() && !owners_differ(&old, &stored) {
-            if !same_version || kept.is_some() {
-                self.transaction(|store| {
-                    store.keep(service, kept)?;
-                    store.write_version(service, version)
-                })?;
+        // Other files are another generation too: whoever reads them finds out by it.
+        if changed.is_empty() && !owners_differ(&old, &stored) && kept.is_none() {
+            if !same_version {
+                self.transaction(|store| store.write_version(service, version))?;
             }
             return Ok(Onboarded::NothingChanged);
         }

@@ -142,7 +142,10 @@ mod tests {
         assert!(details(one, r#"{"fields": {"id": 99}, "error": "XOSNotFound"}"#).is_empty());
         assert_eq!(
             details(one, r#"{"fields": {"id": 7}, "specific_error": "x"}"#),
-            ["details.error: there \"XOSNotFound\", here nothing", "details.specific_error: there nothing, here \"x\""]
+            [
+                "details.error: there \"XOSNotFound\", here nothing",
+                "details.specific_error: there nothing, here \"x\""
+            ]
         );
     }
 }

@@ -121,7 +121,9 @@ mod tests {
                     | `c` | `*` | because |";
         let list = Intended::read(text).unwrap();
         assert_eq!(list.len(), 2);
-        assert!(list.has("b.x", "code: there A, here B") && !list.has("x", "code: ") && !list.has("a", "id: "));
+        assert!(
+            list.has("b.x", "code: there A, here B") && !list.has("x", "code: ") && !list.has("a", "id: ")
+        );
         assert_eq!(list.unused(), ["line 5: c *"]);
         assert!(Intended::read("| `a` | `b` |").is_err());
     }

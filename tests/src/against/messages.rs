@@ -6,7 +6,9 @@ use std::io::Read as _;
 use bytes::Bytes;
 use flate2::read::ZlibDecoder;
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{
+    DescriptorPool, DynamicMessage, MessageDescriptor, MethodDescriptor, ReflectMessage as _, Value,
+};
 
 use crate::stand_in::BoxError;
 
@@ -132,7 +134,11 @@ impl Translation {
             if !message.has_field(&field) {
                 continue;
             }
-            let to = if field.name() == "id" { Some(model.to_owned()) } else { leads_to(&descriptor, field.name()) };
+            let to = if field.name() == "id" {
+                Some(model.to_owned())
+            } else {
+                leads_to(&descriptor, field.name())
+            };
             let Some(to) = to else { continue };
             match message.get_field_mut(&field) {
                 Value::I32(id) => *id = self.id(&to, *id),
@@ -152,7 +158,9 @@ impl Translation {
     pub fn request(&self, descriptors: &Descriptors, method: &str, bytes: Vec<u8>) -> Bytes {
         let Some((operation, model)) = model_of(method) else { return bytes.into() };
         let Some(descriptor) = descriptors.request_of(method) else { return bytes.into() };
-        let Ok(mut message) = DynamicMessage::decode(descriptor, bytes.as_slice()) else { return bytes.into() };
+        let Ok(mut message) = DynamicMessage::decode(descriptor, bytes.as_slice()) else {
+            return bytes.into();
+        };
         match operation {
             "Filter" => self.translate_query(model, &mut message),
             "List" => return bytes.into(),
@@ -161,8 +169,8 @@ impl Translation {
         message.encode_to_vec().into()
     }
 
-    /// A query, whose elements may name ids.
-    fn translate_query(&self, model: &str, message: &mut DynamicMessage) {
+    /// Translates the ids that the elements of a query name.
+    pub fn translate_query(&self, model: &str, message: &mut DynamicMessage) {
         let Some(elements) = message.get_field_by_name_mut("elements") else { return };
         for element in elements.as_list_mut().into_iter().flatten() {
             let Some(element) = element.as_message_mut() else { continue };

@@ -16,7 +16,9 @@ pub(super) fn of_admin(file: Option<&Path>) -> Outcome<Option<SecretString>> {
         return of_file(file).map(Some);
     }
     match std::env::var(VARIABLE) {
-        Ok(text) if text.is_empty() => Err(format!("{VARIABLE} is empty; expected a password, or unset it").into()),
+        Ok(text) if text.is_empty() => {
+            Err(format!("{VARIABLE} is empty; expected a password, or unset it").into())
+        }
         Ok(text) => Ok(Some(text.into())),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => Err(format!("{VARIABLE} is no text").into()),
@@ -68,7 +70,8 @@ mod tests {
     fn a_file_gives_its_first_line() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
-        let read = || of_file(&path).map(|secret| secret.expose_secret().to_owned()).map_err(|e| e.to_string());
+        let read =
+            || of_file(&path).map(|secret| secret.expose_secret().to_owned()).map_err(|e| e.to_string());
         assert!(read().unwrap_err().contains("cannot be read"));
         std::fs::write(&path, " top:secret \r\nnot this\n").unwrap();
         assert_eq!(read().unwrap(), " top:secret ");

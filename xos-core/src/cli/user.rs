@@ -64,7 +64,9 @@ impl User {
                 let way = Way::to(&database)?;
                 let password = secret::new(password_file.as_deref(), &email)?;
                 let accounts = way.open().await?;
-                let id = accounts.add(NewAccount { is_admin: admin, ..NewAccount::new(&*email, password) }).await?;
+                let id = accounts
+                    .add(NewAccount { is_admin: admin, ..NewAccount::new(&*email, password) })
+                    .await?;
                 say(&format!("added {email} as User {id}"))
             }
             Verb::Passwd { email, password_file, database } => {
@@ -75,7 +77,8 @@ impl User {
             }
             Verb::List { database } => {
                 let accounts = Way::to(&database)?.open().await?.list().await?;
-                let width = accounts.iter().map(|account| account.email.chars().count()).max().unwrap_or(0).max(5);
+                let width =
+                    accounts.iter().map(|account| account.email.chars().count()).max().unwrap_or(0).max(5);
                 let mut text = format!("{:<width$}  admin  active", "email");
                 let yes = |is| if is { "yes" } else { "no" };
                 for account in accounts {

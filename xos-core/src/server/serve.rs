@@ -150,6 +150,7 @@ async fn silent(left: Duration, spoken: &AtomicBool) {
 
 impl Connection {
     async fn response(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
+        let shared = self.shared.clone();
         if request.method() != Method::POST {
             return refused(StatusCode::METHOD_NOT_ALLOWED);
         }
@@ -169,7 +170,11 @@ impl Connection {
                 Err(_) => Err(Status::deadline_exceeded("Deadline Exceeded")),
             },
         };
-        response(answer)
+        let mut response = response(answer);
+        // Models are loaded without a restart: a client that looks here learns of it with whatever it asks next.
+        let world = &shared.world;
+        response.headers_mut().insert("xos-schema", world.objects.served(&world.core).fingerprint.clone());
+        response
     }
 
     async fn answer(self: Arc<Self>, request: Request<Incoming>) -> Answer {

@@ -25,14 +25,14 @@ pub(super) async fn list(world: &World, who: &Who, filter: ModelFilter) -> Resul
     let schema = world.core.schema();
     let mut items = Vec::new();
     for (model, classes) in meant(schema.models(), &pattern) {
-        each_page(world, who, model, QueryKind::DirtyObjects, async |records| {
+        let mut next = Some(Page::default());
+        while let Some(page) = next {
+            let (records, after) = readable(world, who, model, QueryKind::DirtyObjects, page).await?;
+            next = after;
             for class in &classes {
-                let entry = |record: &Record| entry(class, record.id(), "");
-                items.extend(records.iter().map(entry));
+                items.extend(records.iter().map(|record| entry(class, record.id(), "")));
             }
-            Ok(())
-        })
-        .await?;
+        }
     }
     Ok(ModelList { items })
 }
@@ -46,35 +46,59 @@ pub(super) async fn set(world: &World, who: &Who, filter: ModelFilter) -> Result
     // An object is one of each model that it inherits from.
     let mut done: HashSet<(u16, ObjectId)> = HashSet::new();
     for (model, classes) in meant(schema.models(), &pattern) {
-        each_page(world, who, model, QueryKind::Live, async |records| {
-            let mut problems: HashMap<ObjectId, String> = HashMap::new();
-            let mut writes = Vec::new();
-            for record in records {
-                if !done.insert((model.root.0, record.id())) {
-                    continue;
-                }
-                match world.policies.check(who, Access::Write, model, record).await {
-                    Ok(()) => writes.push(touch(model, record.id())),
-                    Err(status) => {
-                        problems.insert(record.id(), status.message().to_owned());
-                    }
-                }
-            }
-            let ids: Vec<Target> = writes.iter().map(|write| write.target.clone()).collect();
-            for (target, answer) in ids.into_iter().zip(world.core.write(writes).await) {
-                if let (Target::Object(id), Err(error)) = (target, answer) {
-                    problems.insert(id, error.to_string());
-                }
-            }
+        let mut next = Some(Page::default());
+        while let Some(page) = next {
+            let (records, after) = readable(world, who, model, QueryKind::Live, page).await?;
+            next = after;
+            let left: Vec<&Record> =
+                records.iter().filter(|record| done.insert((model.root.0, record.id()))).collect();
+            let problems = touch_all(world, who, model, &left).await;
+            let problem = |id| problems.get(&id).map_or("", String::as_str);
             for class in &classes {
-                let problem = |id| problems.get(&id).map_or("", String::as_str);
                 items.extend(records.iter().map(|record| entry(class, record.id(), problem(record.id()))));
             }
-            Ok(())
-        })
-        .await?;
+        }
     }
     Ok(ModelList { items })
+}
+
+/// Saves these objects, where the caller may; tells why which of them was not saved.
+async fn touch_all(
+    world: &World,
+    who: &Who,
+    model: &ModelInfo,
+    records: &[&Record],
+) -> HashMap<ObjectId, String> {
+    let mut problems: HashMap<ObjectId, String> = HashMap::new();
+    let mut ids = Vec::new();
+    for record in records {
+        match world.policies.check(who, Access::Write, model, record).await {
+            Ok(()) => ids.push(record.id()),
+            Err(status) => {
+                problems.insert(record.id(), status.message().to_owned());
+            }
+        }
+    }
+    let writes = ids.iter().map(|id| touch(model, *id)).collect();
+    for (id, answer) in ids.iter().zip(world.core.write(writes).await) {
+        if let Err(error) = answer {
+            problems.insert(*id, error.to_string());
+        }
+    }
+    problems
+}
+
+/// A page of the objects of a model that the caller may read, and where the next one begins.
+async fn readable(
+    world: &World,
+    who: &Who,
+    model: &ModelInfo,
+    kind: QueryKind,
+    page: Page,
+) -> Result<(Vec<Record>, Option<Page>), Status> {
+    let query = Query::live(model.shape.clone()).of_kind(kind);
+    let found = world.core.find(&query, page).await.map_err(|error| told(&error))?;
+    Ok((world.policies.readable(who, model, found.records).await?, found.next))
 }
 
 fn entry(class: &str, id: ObjectId, info: &str) -> ModelListEntry {
@@ -89,25 +113,6 @@ fn touch(model: &ModelInfo, id: ObjectId) -> Write {
         by: Caller::Client,
         guard: Guard::None,
     }
-}
-
-/// Gives the objects of a model that the caller may read, page by page.
-async fn each_page(
-    world: &World,
-    who: &Who,
-    model: &ModelInfo,
-    kind: QueryKind,
-    mut with: impl AsyncFnMut(&[Record]) -> Result<(), Status>,
-) -> Result<(), Status> {
-    let query = Query::live(model.shape.clone()).of_kind(kind);
-    let mut next = Some(Page::default());
-    while let Some(page) = next {
-        let found = world.core.find(&query, page).await.map_err(|error| told(&error))?;
-        next = found.next;
-        let records = world.policies.readable(who, model, found.records).await?;
-        with(&records).await?;
-    }
-    Ok(())
 }
 
 /// The models with objects, by name, whose classes are meant: the generated class of a model, and itself.
