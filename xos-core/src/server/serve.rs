@@ -72,6 +72,16 @@ const STREAMS: [&str; 2] = ["/grpc.health.", "/grpc.reflection."];
 /// The HTTP/2 preface with the head of the first frame: a client that sent this much speaks HTTP/2.
 const SPOKEN: usize = 24 + 9;
 
+/// How many bytes of a request a client may send before they are read.
+const STREAM_WINDOW: u32 = 128 << 10;
+
+/// The same of all requests of a connection: enough for each of them, so that those that wait for memory never keep
+/// those out that have it.
+fn window(calls: usize) -> u32 {
+    let calls = u32::try_from(calls).unwrap_or(u32::MAX);
+    STREAM_WINDOW.saturating_mul(calls.saturating_add(1)).min(i32::MAX as u32)
+}
+
 /// Serves a connection until it is closed, or the server is.
 pub(super) async fn serve<S>(
     stream: S,
@@ -90,8 +100,8 @@ pub(super) async fn serve<S>(
         .keep_alive_timeout(limits.keep_alive_timeout)
         .max_concurrent_streams(u32::try_from(limits.calls_per_connection).unwrap_or(u32::MAX))
         .max_header_list_size(u32::try_from(limits.header_size).unwrap_or(u32::MAX))
-        .initial_stream_window_size(256 << 10)
-        .initial_connection_window_size(1 << 20);
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(window(limits.calls_per_connection));
     let left = limits.handshake.saturating_sub(begun.elapsed());
     let mut phase = shared.phase.clone();
     let connection = Arc::new(Connection {
