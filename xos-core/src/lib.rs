@@ -29,6 +29,7 @@ mod rules;
 #[cfg(feature = "server")]
 pub mod server;
 mod shell;
+mod sql;
 mod store;
 
 pub use crate::core::EmbeddedCore;
