@@ -104,7 +104,7 @@ async fn a_signal_stops_it_and_a_second_one_at_once() {
     // A ping is answered after what came before it was read.
     words.extend([0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
     let mut stream = say(server.address(), &words);
-    let mut read = Vec::new();
+    let mut read: Vec<u8> = Vec::new();
     while !read.windows(8).any(|found| found == [1, 2, 3, 4, 5, 6, 7, 8]) {
         let mut more = [0; 100];
         let count = stream.read(&mut more).unwrap();
