@@ -57,12 +57,14 @@ impl Secret {
 }
 
 /// The turn of one password. Others wait until its work has ended, also when nobody waits for the result any more.
-pub(crate) struct Turn(Option<SemaphorePermit<'static>>);
+pub(crate) struct Turn {
+    _permit: Option<SemaphorePermit<'static>>,
+}
 
 /// Waits until it is the turn of one more password.
 pub(crate) async fn turn() -> Turn {
     // The semaphore is never closed.
-    Turn(TURNS.acquire().await.ok())
+    Turn { _permit: TURNS.acquire().await.ok() }
 }
 
 impl Turn {
