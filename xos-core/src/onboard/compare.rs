@@ -27,7 +27,7 @@ pub(super) fn alterations(
             old_info: old.info(*id)?,
             new: next.expect_layout(*id)?,
             new_info: next.info(*id)?,
-            objects: count(store, &layout.table, "1")?,
+            objects: count(store, &layout.table, "1 = 1")?,
         };
         if change.objects == 0 && !layout.is_bottom() {
             // Nothing can be lost; making the table again also allows what cannot be altered.
