@@ -37,6 +37,9 @@ pub(crate) struct Less {
     pub(crate) kinds: bool,
     /// How many objects are still to be deleted: an answer has no place for it, so it is at least one.
     pub(crate) left: bool,
+    /// A link that leads nowhere, or to an object that is deleted, is told of in the words of a core 4.0.4, which are
+    /// about the whole object; and before there are words for other faults.
+    pub(crate) links: bool,
     /// A model without calls, such as `XOSBase`, can be neither read nor written.
     pub(crate) abstract_models: bool,
 }
@@ -48,6 +51,7 @@ impl Less {
         nothing: false,
         kinds: false,
         left: false,
+        links: false,
         abstract_models: false,
     };
     pub(crate) const THROUGH_THE_WIRE: Less = Less {
@@ -56,6 +60,7 @@ impl Less {
         nothing: true,
         kinds: true,
         left: true,
+        links: true,
         abstract_models: true,
     };
 }
