@@ -39,7 +39,7 @@ def gone(orm, id):
         orm.HelloWorldServiceInstance.objects.get(id=id)
         return False
     except Exception as error:
-        assert "NotFound" in type(error).__name__, error
+        assert "XOSNotFound" in str(error), error
         return True
 
 
@@ -75,8 +75,8 @@ def use(orm):
         orm.HelloWorldServiceInstance.objects.get(id=99999)
         raise AssertionError("found what is not there")
     except Exception as error:
-        assert "NotFound" in type(error).__name__, error
-        done("not found: %s" % type(error).__name__)
+        assert "XOSNotFound" in str(error), error
+        done("one that is not there: XOSNotFound")
     if os.environ.get("XOS_SYNCHRONIZER"):
         wait("the synchronizer's step ran", lambda: synced(orm, instance.id))
         one = orm.HelloWorldServiceInstance.objects.get(id=instance.id)
