@@ -49,9 +49,9 @@ fn relations(schema: &Schema, model: &ModelInfo) -> Vec<FieldRelation> {
 }
 
 fn relation(schema: &Schema, field: &FieldInfo) -> Option<FieldRelation> {
-    let target = schema.by_id(field.target?)?;
-    let kind = if field.def.kind == Kind::Links { "manytomany" } else { "manytoone" };
-    Some(FieldRelation { model: target.name().to_string(), r#type: kind.to_owned(), on_field: String::new() })
+    let target = schema.by_id(field.target.filter(|_| field.def.kind == Kind::Link)?)?;
+    let r#type = "manytoone".to_owned();
+    Some(FieldRelation { model: target.name().to_string(), r#type, on_field: String::new() })
 }
 
 fn field(schema: &Schema, field: &FieldInfo) -> ModelField {
