@@ -148,7 +148,12 @@ pub async fn replay(
     file: &str,
     intended: &Intended,
 ) -> Result<Count, BoxError> {
-    let calls = recordings.calls(file)?;
+    let mut calls = recordings.calls(file)?;
+    // Where no owner is given, the recorded core took whichever service came first in its table: the second one, as the
+    // first had been changed. Ours takes the one with the lowest id: it gets to make them in the other order.
+    if let Some(at) = calls.iter().position(|call| call.name == "svc.create2").filter(|at| *at > 0) {
+        calls.swap(at - 1, at);
+    }
     load_as_recorded(ours, &calls).await?;
     let descriptors = &recordings.descriptors;
     let mut arranger = Arranger::new(&ours.store, descriptors, &calls);
@@ -156,7 +161,9 @@ pub async fn replay(
     arranger.begin(&mut known).await?;
     let mut count = Count::default();
     for (at, call) in calls.iter().enumerate() {
-        let is_unsure = arranger.before(at, &mut known).await?;
+        let arranged = arranger.before(at, &mut known).await;
+        let is_unsure =
+            arranged.map_err(|error| format!("{file} {} cannot be arranged: {error}", call.title()))?;
         let request = match call.name.as_str() {
             // It was too long to be recorded.
             "err.too_big_request_5MB" => Bytes::from(vec![0; 5_242_886]),

@@ -1,6 +1,7 @@
 //! What the tests that cross the crates share.
 
 pub mod against;
+pub mod ours;
 pub mod proxy;
 pub mod raw;
 pub mod replay;

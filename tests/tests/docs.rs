@@ -7,21 +7,28 @@ use xos_sync_tests::workspace;
 const GUIDES: [&str; 3] = ["README.md", "docs/tutorial.md", "examples/hello_world/README.md"];
 
 /// Where blocks may come from: programs, tests and files that are compiled or run.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 9] = [
     "xos-sync/examples/page.rs",
     "tests/tests/page.rs",
     "examples/hello_world/src/main.rs",
     "examples/hello_world/src/tests.rs",
     "examples/hello_world/samples/hello-world.yaml",
+    "examples/hello_world/samples/arya.yaml",
+    "examples/hello_world/samples/greet.py",
     "xos-sync/src/testing.rs",
     "xos-sync/src/config/tests/remote.rs",
 ];
 
-/// The commands of the guides. The first four are run by `.ci/run` and by tests.
-const COMMANDS: [&str; 5] = [
+/// The commands of the guides. All but the last are run by `.ci/run` and by tests, with the words after `--` as they are.
+const COMMANDS: [&str; 10] = [
     "cargo run -p hello_world",
     "cargo test --workspace",
-    "cargo run -p hello_world -- --show",
+    "cargo run -p hello_world -- list",
+    "cargo run -p hello_world -- apply examples/hello_world/samples/arya.yaml",
+    "cargo run -p hello_world -- explain HelloWorldServiceInstance \"HelloWorld Service Instance\"",
+    "cargo run -p hello_world -- core",
+    "python3 -m pip install grpcio grpcio-reflection",
+    "python3 examples/hello_world/samples/greet.py \"Arya Stark\"",
     "cargo run -p xos-sync-tests --bin stand_in",
     "cargo doc --open",
 ];
@@ -60,7 +67,7 @@ fn every_block_of_a_guide_is_compiled_or_run_somewhere() {
     for guide in GUIDES {
         for block in blocks(guide) {
             let known = match block.language.as_str() {
-                "rust" | "yaml" => sources.iter().any(|source| source.contains(&block.text)),
+                "rust" | "yaml" | "python" => sources.iter().any(|source| source.contains(&block.text)),
                 "sh" => block.text.lines().all(|command| COMMANDS.contains(&command)),
                 "text" => true,
                 _ => false,

@@ -141,6 +141,40 @@ mod tests {
     }
 
     #[test]
+    fn verbs_reach_the_config_and_take_the_flags_on_either_side() {
+        assert_eq!(config(&[]).verb, Verb::Run);
+        assert_eq!(config(&["run"]).verb, Verb::Run);
+        assert!(config(&["run", "--once"]).once && config(&["--once", "run"]).once);
+        let list = |model: Option<&str>| Verb::List { model: model.map(str::to_owned) };
+        for flags in [["--db", "x.db", "list"], ["list", "--db", "x.db"]] {
+            let found = config(&flags);
+            assert_eq!(found.verb, list(None));
+            assert!(matches!(found.core("hello"),
+                CoreChoice::Embedded { database, .. } if database == Path::new("x.db")));
+        }
+        assert_eq!(config(&["list", "Site"]).verb, list(Some("Site")));
+        let apply = |dry_run| Verb::Apply { recipe: "r.yaml".into(), dry_run };
+        assert_eq!(config(&["apply", "r.yaml"]).verb, apply(false));
+        assert_eq!(config(&["apply", "--dry-run", "r.yaml"]).verb, apply(true));
+        let explain = Verb::Explain { model: "Site".to_owned(), object: "my site".to_owned() };
+        assert_eq!(config(&["explain", "Site", "my site"]).verb, explain);
+        assert_eq!(config(&["core", "--log-level", "debug"]).logging.level, LogLevel::Debug);
+    }
+
+    #[test]
+    fn verbs_that_make_no_sense_are_refused() {
+        let refused = |flags: &[&str]| {
+            let args = Args::try_parse_from([&["hello"], flags].concat()).unwrap();
+            args.into_config_with(&Environment::empty()).unwrap_err().to_string()
+        };
+        assert!(refused(&["list", "--once"]).contains("--once"));
+        assert!(refused(&["--show", "core"]).contains("--show"));
+        for flags in [&["lsit"][..], &["apply"], &["explain", "Site"], &["apply", "a", "b"]] {
+            assert!(Args::try_parse_from([&["hello"], flags].concat()).is_err(), "{flags:?}");
+        }
+    }
+
+    #[test]
     fn a_database_flag_means_the_embedded_core_whatever_the_file_says() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.yaml");
@@ -166,6 +200,10 @@ mod tests {
         let own = Own::try_parse_from(["greeter", "--recipe", "r.yaml", "--once"]).unwrap();
         assert_eq!(own.recipe.as_deref(), Some(Path::new("r.yaml")));
         assert!(own.args.once);
+        let own =
+            Own::try_parse_from(["greeter", "--recipe", "r.yaml", "list", "Site", "--db", "x.db"]).unwrap();
+        assert_eq!(own.args.verb, Some(Verb::List { model: Some("Site".to_owned()) }));
+        assert_eq!(own.args.db.as_deref(), Some(Path::new("x.db")));
         let help = Own::command().render_help().to_string();
         assert!(help.starts_with("An author's own command line\n"), "{help}");
         for flag in

@@ -13,7 +13,7 @@ use crate::core::Core;
 use crate::error::{ErrorKind, Result};
 
 #[cfg(feature = "serve")]
-pub(crate) use self::line::{Line, memory_beside_objects};
+pub(crate) use self::line::{ENGINE, Line, memory_beside_objects};
 
 /// The way of a verb to the objects.
 pub(crate) enum Door {
@@ -90,7 +90,7 @@ impl Door {
             }
             #[cfg(feature = "serve")]
             CoreChoice::Remote { endpoint } if endpoint.starts_with("unix:") => {
-                line::dial(config, endpoint).await
+                line::named(config, endpoint).await
             }
             #[cfg(feature = "grpc")]
             CoreChoice::Remote { endpoint } => {

@@ -23,6 +23,19 @@ pub(crate) fn in_memory() -> Result<EmbeddedCore> {
     Ok(EmbeddedCore::in_memory()?)
 }
 
+/// The core on a PostgreSQL database, which other programs may use at the same time.
+#[cfg(feature = "postgres")]
+pub(crate) async fn connect(url: &secrecy::SecretString) -> Result<EmbeddedCore> {
+    use secrecy::ExposeSecret as _;
+
+    tracing::info!(database = crate::config::postgres::shown(url), "connecting");
+    let url = url.clone();
+    let connecting = tokio::task::spawn_blocking(move || {
+        EmbeddedCore::connect(url.expose_secret(), xos_core::Options::default())
+    });
+    Ok(connecting.await.map_err(crate::error::Error::other)??)
+}
+
 /// The socket beside a database file, unless another is configured.
 pub(crate) fn socket_of(config: &Config, database: &Path) -> std::path::PathBuf {
     config.accessor.serving.socket.clone().unwrap_or_else(|| {

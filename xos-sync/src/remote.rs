@@ -25,8 +25,16 @@ pub(crate) async fn connect(config: &Config, endpoint: String) -> Result<CoreCli
 
 /// The same, for somebody who waits in front of a screen.
 pub(crate) async fn connect_soon(config: &Config, endpoint: String) -> Result<CoreClient> {
+    connect_within(config, endpoint, SOON).await
+}
+
+pub(crate) async fn connect_within(
+    config: &Config,
+    endpoint: String,
+    patience: Duration,
+) -> Result<CoreClient> {
     let client = CoreClient::new(options(config, endpoint))?;
-    match tokio::time::timeout(SOON, client.ready()).await {
+    match tokio::time::timeout(patience, client.ready()).await {
         Ok(ready) => ready?,
         Err(_) => return Err(client.why_away().unwrap_or_else(|| Error::away("it does not answer")).into()),
     }

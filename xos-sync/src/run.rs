@@ -295,7 +295,7 @@ impl Run {
     }
 
     async fn print_table(&self) -> Result<()> {
-        let table = crate::show::object_table(self.accessor.as_ref(), &self.service).await?;
+        let table = crate::verbs::object_table(self.accessor.as_ref(), &self.service).await?;
         // A closed terminal is no reason not to synchronize.
         let _ = writeln!(std::io::stdout(), "{table}");
         Ok(())

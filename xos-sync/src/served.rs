@@ -13,7 +13,7 @@ use tracing::warn;
 #[cfg(feature = "serve")]
 use xos_core::EmbeddedCore;
 #[cfg(feature = "serve")]
-use xos_core::server::{Server, Serving, TlsFiles};
+use xos_core::server::{Accounts, Server, Serving, TlsFiles};
 
 use crate::config::Config;
 use crate::core::Core;
@@ -126,6 +126,16 @@ fn socket(config: &Config, name: &str) -> Option<PathBuf> {
 /// Sees to it that somebody can log in.
 #[cfg(feature = "serve")]
 async fn admit(core: &EmbeddedCore, config: &Config) -> Result<()> {
-    let _ = (core, config);
-    Ok(())
+    let password = config.accessor.serving.admin_password.clone();
+    let is_given = password.is_some();
+    match Accounts::first_start(core, password).await {
+        Ok(_) => Ok(()),
+        Err(error) if !is_given && matches!(error.kind(), xos_model_client::ErrorKind::Unsupported(_)) => {
+            let problem = "accessor.listen: nobody could log in, there is no administrator with a password yet; give \
+                           one for the first start with accessor.admin_password, best as \"@FILE\", or in the \
+                           variable XOS_SYNC_ACCESSOR__ADMIN_PASSWORD";
+            Err(crate::error::ErrorKind::Verb(problem.to_owned()).into())
+        }
+        Err(error) => Err(error.into()),
+    }
 }

@@ -54,6 +54,13 @@ impl<'a> Arranger<'a> {
                 }
             }
         }
+        for call in self.calls.iter().filter(|call| Self::is_arranged(call) && call.seq == 0) {
+            if call.method.ends_with("HelloWorldServiceInstance") {
+                for shown in self.shown(call)? {
+                    self.make(known, "HelloWorldServiceInstance", &shown, How::There).await?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -254,6 +261,7 @@ impl<'a> Arranger<'a> {
         let schema = self.store.schema();
         let info = schema.expect_model(model)?;
         let recorded = id_of(shown);
+        self.give_owner(known, shown).await?;
         let key = (root(model).to_owned(), recorded);
         let mut shown = shown.clone();
         known.translate(model, &mut shown);
@@ -266,7 +274,13 @@ impl<'a> Arranger<'a> {
             by: Caller::Engine,
             guard: Guard::None,
         };
-        if !known.ids.contains_key(&key) {
+        let is_there = match known.ids.get(&key) {
+            Some(id) => {
+                self.store.get(&info.shape, &[ObjectId::new(*id)]).await?.iter().flatten().next().is_some()
+            }
+            None => false,
+        };
+        if !is_there {
             let needed = ["owner", "hello_to", "hello_from", "leaf_model_name"];
             let mut fields: Vec<_> =
                 given.iter().filter(|(at, _)| needed.contains(&name(*at))).cloned().collect();
@@ -280,18 +294,53 @@ impl<'a> Arranger<'a> {
         if how == How::There {
             return Ok(());
         }
+        let id = ObjectId::new(known.id(model, recorded));
+        let now = self.store.get(&info.shape, &[id]).await?.into_iter().flatten().next();
         let fields = (0..info.fields.len() as FieldPos)
             .filter(|at| !["id", "updated", "leaf_model_name"].contains(&name(*at)))
             .map(|at| {
                 let value = given.iter().find(|(given, _)| *given == at);
                 (at, value.map_or(Value::Null, |(_, value)| value.clone()))
+            })
+            .filter(|(at, value)| {
+                now.as_ref().and_then(|now| now.values().get(usize::from(*at))).is_none_or(|now| now != value)
             });
         let op = Op::Set { fields: fields.collect(), touch: Touch::AsTheRulesSay };
-        let target = Target::Object(ObjectId::new(known.id(model, recorded)));
+        let target = Target::Object(id);
         if self.write(write(target, op.clone())).await.is_err() {
+            // Something that is deleted has its name.
             self.purge(model, None).await?;
             self.write(write(target, op)).await?;
         }
+        Ok(())
+    }
+
+    /// Makes the service that an instance needs and that no recorded answer shows, or shows no longer.
+    async fn give_owner(&self, known: &mut Translation, shown: &DynamicMessage) -> Result<(), BoxError> {
+        let owner = shown.get_field_by_name("owner_id").and_then(|owner| owner.as_i32());
+        let Some(owner) = owner.filter(|_| shown.descriptor().name() == "HelloWorldServiceInstance") else {
+            return Ok(());
+        };
+        let schema = self.store.schema();
+        let shape = &schema.expect_model("HelloWorldService")?.shape;
+        let key = ("Service".to_owned(), owner);
+        if let Some(id) = known.ids.get(&key) {
+            let found = self.store.get(shape, &[ObjectId::new(*id)]).await?.into_iter().flatten().next();
+            let is_live = found.is_some_and(|owner| owner.get("deleted") != Some(&Value::Bool(true)));
+            let instance = known.ids.get(&("ServiceInstance".to_owned(), id_of(shown)));
+            if is_live || instance.is_some() {
+                return Ok(());
+            }
+        }
+        let text = |name: &str| {
+            let at = shape.position(name)? as FieldPos;
+            Some((at, Value::Text(format!("owner {owner} {}", known.ids.len()))))
+        };
+        let op = Op::Create(text("name").into_iter().chain(text("hello_from")).collect());
+        let (target, by) = (Target::New, Caller::Engine);
+        let id = self.write(Write { shape: shape.clone(), target, op, by, guard: Guard::None }).await?;
+        self.set("HelloWorldService", id, &[("no_sync", true), ("no_policy", true)]).await?;
+        known.ids.insert(key, id.get());
         Ok(())
     }
 }

@@ -72,21 +72,26 @@ pub fn messages(theirs: &DynamicMessage, ours: &DynamicMessage) -> Vec<String> {
         && theirs.descriptor().get_field_by_name("items").is_some()
         && there.iter().chain(&here).all(|item| item.descriptor().get_field_by_name("id").is_some())
     {
-        let by_id = |items: &[DynamicMessage], id| items.iter().find(|item| id_of(item) == id).cloned();
         for item in &there {
-            match by_id(&here, id_of(item)) {
-                Some(other) => fields("items[]", item, &other, &mut found),
-                None => found.push(format!("items: without {}", id_of(item))),
+            match here.iter().find(|other| key(other) == key(item)) {
+                Some(other) => fields("items[]", item, other, &mut found),
+                None => found.push(format!("items: without {}", key(item))),
             }
         }
-        for item in here.iter().filter(|item| by_id(&there, id_of(item)).is_none()) {
-            found.push(format!("items: with {}", id_of(item)));
+        for item in here.iter().filter(|item| !there.iter().any(|other| key(other) == key(item))) {
+            found.push(format!("items: with {}", key(item)));
         }
     } else {
         fields("", theirs, ours, &mut found);
     }
     found.dedup();
     found
+}
+
+/// What tells an item of a list from others.
+fn key(item: &DynamicMessage) -> String {
+    let class = item.get_field_by_name("class_name").and_then(|class| class.as_str().map(str::to_owned));
+    format!("{} {}", class.unwrap_or_default(), id_of(item)).trim().to_owned()
 }
 
 fn fields(path: &str, theirs: &DynamicMessage, ours: &DynamicMessage, found: &mut Vec<String>) {

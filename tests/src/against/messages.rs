@@ -156,7 +156,8 @@ impl Translation {
 
     /// A request with the ids of this run.
     pub fn request(&self, descriptors: &Descriptors, method: &str, bytes: Vec<u8>) -> Bytes {
-        let Some((operation, model)) = model_of(method) else { return bytes.into() };
+        let populated = (method == "/xos.utility/GetPopulatedServiceInstances").then_some(("Get", "ServiceInstance"));
+        let Some((operation, model)) = model_of(method).or(populated) else { return bytes.into() };
         let Some(descriptor) = descriptors.request_of(method) else { return bytes.into() };
         let Ok(mut message) = DynamicMessage::decode(descriptor, bytes.as_slice()) else {
             return bytes.into();
@@ -169,8 +170,8 @@ impl Translation {
         message.encode_to_vec().into()
     }
 
-    /// A query, whose elements may name ids.
-    fn translate_query(&self, model: &str, message: &mut DynamicMessage) {
+    /// Translates the ids that the elements of a query name.
+    pub fn translate_query(&self, model: &str, message: &mut DynamicMessage) {
         let Some(elements) = message.get_field_by_name_mut("elements") else { return };
         for element in elements.as_list_mut().into_iter().flatten() {
             let Some(element) = element.as_message_mut() else { continue };

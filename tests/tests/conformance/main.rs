@@ -8,10 +8,10 @@ mod checks;
 mod subject;
 mod tools;
 
-/// The list of all checks: each is a test of the module that names a way to a core.
-macro_rules! conforms {
-    ($start:path) => {
-        conforms! { $start;
+/// The list of all checks, given to another macro.
+macro_rules! all_checks {
+    ($then:ident $($with:tt)*) => {
+        $then! { $($with)*;
             creating::an_object_has_the_defaults,
             creating::what_is_given_is_answered_read_and_listed,
             creating::ids_are_never_used_again,
@@ -117,13 +117,15 @@ macro_rules! conforms {
             crowding::objects_are_purged_while_others_are_made,
         }
     };
+}
+
+/// Makes each check a test of the module that names a way to a core.
+macro_rules! conforms {
     ($start:path; $($topic:ident::$check:ident,)*) => {
         $(
             #[tokio::test]
             async fn $check() {
-                if let Some(subject) = $start().await {
-                    crate::checks::$topic::$check(&subject).await;
-                }
+                crate::checks::$topic::$check(&$start().await).await;
             }
         )*
     };
@@ -131,10 +133,25 @@ macro_rules! conforms {
 
 /// The embedded core in this process, in memory.
 mod memory {
-    conforms!(crate::subject::memory);
+    all_checks!(conforms crate::subject::memory);
 }
 
 /// The embedded core in this process, on a file.
 mod file {
-    conforms!(crate::subject::file);
+    all_checks!(conforms crate::subject::file);
+}
+
+/// A client of our server, in the clear.
+mod plain {
+    all_checks!(conforms crate::subject::plain);
+}
+
+/// A client of our server, with TLS.
+mod tls {
+    all_checks!(conforms crate::subject::tls);
+}
+
+/// A client of our server, on a Unix socket.
+mod socket {
+    all_checks!(conforms crate::subject::socket);
 }

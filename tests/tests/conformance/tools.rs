@@ -319,3 +319,15 @@ pub(crate) fn fault_of(error: &Error, field: &str) -> String {
     assert_eq!(faults.keys().map(String::as_str).collect::<Vec<_>>(), [field], "{error}");
     faults.remove(field).unwrap()
 }
+
+impl Subject {
+    /// The message of the only fault, which is about this link.
+    pub(crate) fn fault_of_link(&self, error: &Error, link: &str) -> String {
+        if !self.less.links {
+            return fault_of(error, link);
+        }
+        let faults = faults(error);
+        assert!(faults.len() == 1 && faults.keys().all(|about| about.is_empty() || about == link), "{error}");
+        faults.into_values().collect()
+    }
+}

@@ -1,9 +1,9 @@
 //! What a real core was asked, our server is asked again.
 
+use xos_core::{EmbeddedCore, Options, Reap};
 use xos_sync_tests::against::intended::Intended;
 use xos_sync_tests::against::{Count, Ours, Recordings, replay};
-use xos_sync_tests::raw::RawClient;
-use xos_sync_tests::stand_in::{Options, StandIn};
+use xos_sync_tests::ours::OurServer;
 use xos_sync_tests::workspace;
 
 const FILES: [&str; 4] =
@@ -17,13 +17,9 @@ async fn our_server_answers_as_the_recorded_core_did() {
     let only = std::env::var("XOS_REPLAY").unwrap_or_default();
     let mut all = Count::default();
     for file in FILES.iter().filter(|file| file.contains(&only)) {
-        let long = std::time::Duration::from_secs(3600);
-        let core = StandIn::start(
-            Options { shutdown_delay: long, reap_every: long, ..Options::default() }.knowing(vec![]),
-        )
-        .await
-        .unwrap();
-        let ours = Ours { store: core.store().clone(), client: RawClient::to(&core.uri()).unwrap() };
+        let manual = Options { reap: Reap::Manual, ..Options::default() };
+        let server = OurServer::start(EmbeddedCore::in_memory_with(manual).unwrap()).await.unwrap();
+        let ours = Ours { store: server.core.clone(), client: server.raw().unwrap() };
         let count = replay(&recordings, &ours, file, &intended).await.unwrap();
         println!("{file}: {count}");
         for different in &count.different {

@@ -1,91 +1,34 @@
 //! A raw client: messages by name, metadata by hand.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::Bytes;
 use prost_reflect::prost::Message as _;
 use prost_reflect::{DynamicMessage, Value};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
-use tonic::metadata::{MetadataKey, MetadataValue};
-use tonic::transport::{Channel, Endpoint};
-use tonic::{Request, Status};
+use tonic::Status;
+use tonic::transport::Channel;
+use xos_sync_tests::raw;
+pub(crate) use xos_sync_tests::raw::{Outcome, basic};
 use xos_sync_tests::stand_in::StandIn;
-
-/// Messages as the bytes they are.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Raw;
-
-impl Codec for Raw {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Raw;
-    type Decoder = Raw;
-    fn encoder(&mut self) -> Raw {
-        Raw
-    }
-    fn decoder(&mut self) -> Raw {
-        Raw
-    }
-}
-
-impl Encoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for Raw {
-    type Item = Bytes;
-    type Error = Status;
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
-    }
-}
 
 pub(crate) const ADMIN: &str = "admin@opencord.org:letmein";
 
-pub(crate) fn basic(credentials: &str) -> String {
-    format!("Basic {}", STANDARD.encode(credentials))
-}
-
 /// A client of a stand-in, or of anything that listens at an address.
 #[derive(Clone)]
-pub(crate) struct RawClient {
-    channel: Channel,
-}
-
-/// What came of a call.
-pub(crate) type Outcome = Result<Bytes, Status>;
+pub(crate) struct RawClient(raw::RawClient);
 
 impl RawClient {
     pub(crate) fn to(uri: &str) -> Self {
-        let endpoint = Endpoint::from_shared(uri.to_owned()).unwrap();
-        RawClient { channel: endpoint.connect_timeout(Duration::from_secs(5)).connect_lazy() }
+        RawClient(raw::RawClient::to(uri).unwrap())
     }
 
     pub(crate) fn of(channel: Channel) -> Self {
-        RawClient { channel }
+        RawClient(raw::RawClient::of(channel))
     }
 
     /// A call with nothing but what is given.
     pub(crate) async fn bytes(&self, path: &str, metadata: &[(&str, &str)], message: Bytes) -> Outcome {
-        let mut grpc = tonic::client::Grpc::new(self.channel.clone())
-            .max_decoding_message_size(64 << 20)
-            .max_encoding_message_size(64 << 20);
-        grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-        let mut request = Request::new(message);
-        for (key, value) in metadata {
-            let key = MetadataKey::from_bytes(key.as_bytes()).unwrap();
-            request.metadata_mut().insert(key, MetadataValue::try_from(*value).unwrap());
-        }
-        let path = http::uri::PathAndQuery::try_from(path).unwrap();
-        Ok(grpc.unary(request, path, Raw).await?.into_inner())
+        self.0.bytes(path, metadata, message).await
     }
 
     /// A call as admin.

@@ -1,15 +1,15 @@
 //! What a real core was asked, asked again: codes, details and answers are compared.
 
-use std::collections::HashMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use prost_reflect::prost::Message as _;
-use prost_reflect::{DynamicMessage, Kind, MessageDescriptor, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, Kind, Value};
 use serde::Deserialize;
 use xos_model_client::models::ServiceInstance;
 use xos_model_client::{ServiceFile, ServiceFiles};
+use xos_sync_tests::against::messages::root;
+pub(crate) use xos_sync_tests::against::messages::{Translation, model_of};
 use xos_sync_tests::stand_in::wire::code_of;
 use xos_sync_tests::stand_in::{LoadRequest, Options, StandIn};
 use xos_sync_tests::{skipped, workspace};
@@ -53,87 +53,6 @@ const NO_ORPHANS: &str = "a purge leaves rows without a leaf model there, and no
 const COUNTED_AGAIN: &str =
     "the provider of a deleted link has counted it a second time, presumably when the real reaper purged it";
 
-/// The ids of this run for those of the recording, by the first model of the chain that has objects.
-#[derive(Default)]
-pub(crate) struct Translation {
-    pub(crate) ids: HashMap<(String, i32), i32>,
-    sessions: HashMap<String, String>,
-}
-
-pub(crate) fn root(model: &str) -> &str {
-    match model {
-        "HelloWorldService" => "Service",
-        "HelloWorldServiceInstance" | "ComputeServiceInstance" => "ServiceInstance",
-        other => other,
-    }
-}
-
-impl Translation {
-    pub(crate) fn id(&self, model: &str, id: i32) -> i32 {
-        self.ids.get(&(root(model).to_owned(), id)).copied().unwrap_or(id)
-    }
-
-    /// A message with all ids translated.
-    pub(crate) fn translate(&self, model: &str, message: &mut DynamicMessage) {
-        let descriptor = message.descriptor();
-        for field in descriptor.fields() {
-            if !message.has_field(&field) {
-                continue;
-            }
-            let to = if field.name() == "id" {
-                Some(model.to_owned())
-            } else {
-                leads_to(&descriptor, field.name())
-            };
-            let Some(to) = to else { continue };
-            match message.get_field_mut(&field) {
-                Value::I32(id) => *id = self.id(&to, *id),
-                Value::List(ids) => {
-                    for id in ids {
-                        if let Value::I32(id) = id {
-                            *id = self.id(&to, *id);
-                        }
-                    }
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// A query, whose elements may name ids.
-    fn translate_query(&self, model: &str, message: &mut DynamicMessage) {
-        let Some(elements) = message.get_field_by_name_mut("elements") else { return };
-        for element in elements.as_list_mut().into_iter().flatten() {
-            let Some(element) = element.as_message_mut() else { continue };
-            let name = element.get_field_by_name("name").unwrap().as_str().unwrap().to_owned();
-            let to = match name.as_str() {
-                "id" => model,
-                "owner" | "owner_id" => "Service",
-                _ => continue,
-            };
-            if element.has_field_by_name("iValue") {
-                let id = element.get_field_by_name("iValue").unwrap().as_i32().unwrap();
-                element.set_field_by_name("iValue", Value::I32(self.id(to, id)));
-            }
-            if element.has_field_by_name("sValue")
-                && let Ok(id) = element.get_field_by_name("sValue").unwrap().as_str().unwrap().parse()
-            {
-                element.set_field_by_name("sValue", Value::String(self.id(to, id).to_string()));
-            }
-        }
-    }
-}
-
-/// The model that a field of links leads to, from its options.
-fn leads_to(message: &MessageDescriptor, field: &str) -> Option<String> {
-    let field = message.get_field_by_name(field)?;
-    let rule = field.options().extensions().find_map(|(extension, value)| {
-        let is_link = ["foreignKey", "reverseForeignKey", "manyToManyForeignKey"].contains(&extension.name());
-        is_link.then(|| value.as_message().cloned()).flatten()
-    })?;
-    Some(rule.get_field_by_name("modelName")?.as_str()?.to_owned())
-}
-
 /// A message without what differs from run to run: times, and the order of ids.
 fn comparable(message: &DynamicMessage) -> String {
     let mut lines: Vec<String> = Vec::new();
@@ -156,14 +75,6 @@ fn comparable(message: &DynamicMessage) -> String {
         }
     }
     lines.join("\n")
-}
-
-/// Which model a method is about, and whether it is a filter.
-pub(crate) fn model_of(method: &str) -> Option<(&str, &str)> {
-    let name = method.strip_prefix("/xos.xos/")?;
-    ["List", "Filter", "Get", "Create", "Update", "Delete"]
-        .iter()
-        .find_map(|operation| Some((*operation, name.strip_prefix(operation)?)))
 }
 
 pub(crate) fn decode(pair: &Pair, method: &str, bytes: &[u8]) -> Option<DynamicMessage> {

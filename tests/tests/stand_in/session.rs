@@ -20,7 +20,8 @@ use xos_sync_tests::{skipped, workspace};
 use super::client::{Pair, told};
 use super::models::hello_world;
 use super::onboarding::patient;
-use super::recorded::{Translation, answers_differ, decode, model_of, root, translated};
+use super::recorded::{Translation, answers_differ, decode, model_of, translated};
+use xos_sync_tests::against::messages::root;
 
 #[derive(Deserialize)]
 struct Recorded {

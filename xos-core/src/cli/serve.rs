@@ -7,8 +7,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::ValueEnum;
-use xos_core::Durability;
 use xos_core::server::{Accounts, Limits, Server, Serving, TlsFiles};
+use xos_core::{Durability, Recipes};
 
 use super::database::Database;
 use super::{INTERRUPTED, Outcome, misuse, secret};
@@ -94,7 +94,9 @@ impl Serve {
         Accounts::first_start(&core, password).await?;
 
         let limits = Limits { connections: self.max_connections, ..Limits::default() };
-        let mut server = Server::new(core.clone()).limits(limits);
+        // A synchronizer's `apply` finds here what it finds at a synchronizer.
+        let recipes = Recipes::new(core.clone());
+        let mut server = Server::new(core.clone()).limits(limits).extension(Box::new(recipes));
         if let Some(socket) = socket {
             server = server.unix(socket);
         }

@@ -77,3 +77,7 @@ pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
         Operation::Delete => ask.delete(&call.message).await,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests;

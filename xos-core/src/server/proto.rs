@@ -155,3 +155,7 @@ fn options(field: &FieldInfo, target: &str) -> String {
     }
     options.join(", ")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests;

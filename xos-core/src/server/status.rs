@@ -56,3 +56,7 @@ pub fn not_found(model: &ModelInfo, id: i32) -> Status {
     let fields = format!("{{\"message\": \"{}\", \"id\": {id}}}", does_not_exist(model));
     xos_error_with(Code::NotFound, "XOSNotFound", "object not found", &fields)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests;

@@ -245,3 +245,7 @@ pub fn is_secret(schema: &Schema, model: &ModelInfo, field: &str) -> bool {
     let is_user = |model: &ModelInfo| model.name() == "User" && model.def.app_label == "core";
     field == "password" && model.chain.iter().filter_map(|id| schema.by_id(*id)).any(is_user)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+mod tests;

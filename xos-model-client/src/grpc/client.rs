@@ -9,7 +9,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use http::uri::PathAndQuery;
-use tracing::warn;
+use tokio::task::JoinHandle;
+use tracing::{Instrument as _, warn};
 
 use super::codec::{Plan, encode_id};
 use super::describe::Method;
@@ -75,6 +76,13 @@ struct Inner {
     reads: Reads,
     state: State,
     models: Arc<Models>,
+    following: JoinHandle<()>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.following.abort();
+    }
 }
 
 /// How long a core that answers with an error is left alone.
@@ -100,7 +108,10 @@ impl CoreClient {
         );
         let state = State { models: models.watch(), link: keeper.watch() };
         let reads = Reads::new(transport.clone());
-        Ok(CoreClient(Arc::new(Inner { transport, keeper, reads, state, models })))
+        let followed = models.clone();
+        let following =
+            tokio::spawn(async move { followed.follow().await }.instrument(tracing::Span::current()));
+        Ok(CoreClient(Arc::new(Inner { transport, keeper, reads, state, models, following })))
     }
 
     /// Waits until the core is there and has accepted the credentials.

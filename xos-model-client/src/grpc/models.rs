@@ -1,12 +1,13 @@
 //! Finding out which models the core serves.
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
 use tracing::{debug, info, warn};
 
-use super::codec::Codec;
+use super::codec::{Codec, NonAscii};
 use super::describe::RemoteSchema;
 use super::state::Served;
 use super::status::Code;
@@ -15,6 +16,9 @@ use crate::error::Result;
 use crate::model::ModelDef;
 use crate::models::core_models;
 use crate::xproto;
+
+/// How long after a schema that could not be read it is asked for again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// What is known of the core's models, and how it is found out.
 ///
@@ -67,6 +71,20 @@ impl Models {
             known.own.push(model);
         }
         self.describe(&mut known)
+    }
+
+    /// Reads the schema whenever the core says that it serves other models: it may need no restart for that.
+    pub(crate) async fn follow(&self) {
+        let mut told = self.transport.told();
+        loop {
+            if told.wait_for(|told| told.is_news()).await.is_err() {
+                return;
+            }
+            self.read_again().await;
+            if told.borrow().is_news() {
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
     }
 
     /// Reads the schema again: a core that needs no restart for it may serve other models by now.
@@ -173,8 +191,11 @@ impl Models {
         if previous.is_some_and(|previous| previous.fingerprint() == remote.fingerprint()) {
             return Ok(());
         }
+        // A core 4.0.4 stores other characters and cannot send them any more; ours can.
+        let is_ours = self.transport.told().borrow().is_ours();
+        let non_ascii = if is_ours { NonAscii::Sent } else { NonAscii::Refused };
         self.told.send_replace(Served {
-            codec: Arc::new(Codec::new(Arc::new(remote))),
+            codec: Arc::new(Codec::new(Arc::new(remote)).with_non_ascii(non_ascii)),
             number: before.number + 1,
         });
         Ok(())

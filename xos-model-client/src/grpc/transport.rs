@@ -24,7 +24,7 @@ use http::uri::PathAndQuery;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::Instant;
 use tonic::client::Grpc;
-use tonic::metadata::MetadataValue;
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Status};
 
 use crate::accessor::{Caller, Touch};
@@ -101,6 +101,29 @@ enum Queue<'a> {
     Pass,
 }
 
+/// What a core of ours says with each answer: a name of the models that it serves, in the header `xos-schema`. A core
+/// 4.0.4 says nothing, and has to restart to serve others.
+#[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// As of the newest answer.
+    now: Option<String>,
+    /// As of the schema that was read last.
+    read: Option<String>,
+}
+
+impl Told {
+    /// Whether it serves other models than those that were read last.
+    pub fn is_news(&self) -> bool {
+        // Before the first schema there is nothing to be read again.
+        self.read.is_some() && self.now != self.read
+    }
+
+    /// Whether this is a core of ours, which holds texts of all characters.
+    pub fn is_ours(&self) -> bool {
+        self.now.is_some()
+    }
+}
+
 /// What went wrong with the connection last.
 #[derive(Clone, Debug)]
 struct Trouble {
@@ -122,6 +145,7 @@ struct Shared {
     permits: Semaphore,
     auth: Auth,
     trouble: watch::Sender<Trouble>,
+    told: watch::Sender<Told>,
 }
 
 impl Transport {
@@ -142,6 +166,7 @@ impl Transport {
             auth: Auth::new(&options),
             line: Mutex::new(None),
             trouble: watch::Sender::new(Trouble { at: 0, error: None, silences: 0 }),
+            told: watch::Sender::default(),
             dial,
             options,
         })))
@@ -344,7 +369,10 @@ impl Transport {
             Err(_) => Err(Status::from_error(Box::new(causes::OwnDeadline))),
         };
         let error = match outcome {
-            Ok(answer) => return Ok(answer.into_inner()),
+            Ok(answer) => {
+                self.hear(path, answer.metadata());
+                return Ok(answer.into_inner());
+            }
             Err(status) => causes::explain(&status, &self.0.dial, &line, deadline),
         };
         Err(self.failed(error, &line, at))
@@ -399,6 +427,28 @@ impl Transport {
             });
         }
         error
+    }
+
+    /// Notes which models the core says that it serves.
+    fn hear(&self, path: &PathAndQuery, headers: &MetadataMap) {
+        let now = headers.get("xos-schema").and_then(|now| now.to_str().ok());
+        let is_schema = path.path() == services::GET_SCHEMA;
+        self.0.told.send_if_modified(|told| {
+            // A schema without it is that of another core than before.
+            let is_news = told.now.as_deref() != now && (now.is_some() || is_schema);
+            if is_news {
+                told.now = now.map(str::to_owned);
+            }
+            if is_schema {
+                told.read.clone_from(&told.now);
+            }
+            is_news
+        });
+    }
+
+    /// Which models the core says that it serves. A core 4.0.4 says nothing of the kind.
+    pub fn told(&self) -> watch::Receiver<Told> {
+        self.0.told.subscribe()
     }
 
     fn line(&self) -> Line {

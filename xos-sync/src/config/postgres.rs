@@ -40,6 +40,7 @@ fn has_password(url: &str) -> bool {
 }
 
 /// The URL as it may be shown: without user, password and options.
+#[cfg_attr(not(feature = "postgres"), allow(dead_code, reason = "nothing connects"))]
 pub(crate) fn shown(url: &SecretString) -> String {
     let url = url.expose_secret();
     let (scheme, rest) = url.split_once("://").unwrap_or(("postgres", ""));

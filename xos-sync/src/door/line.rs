@@ -1,6 +1,6 @@
 //! Through the socket of another process: its core, and what its program answers beside the objects.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// How long another program may take to apply a recipe.
 const RECIPE: Duration = Duration::from_secs(300);
+
+/// How long a program that listens may take to say what its models are.
+const BUSY: Duration = Duration::from_secs(60);
 
 /// The service by which a synchronizer explains.
 pub(crate) const ENGINE: &str = "xos_sync.Engine";
@@ -65,10 +68,22 @@ pub(super) async fn through_or_open(config: &Config, name: &str, socket: &Path) 
     }
 }
 
-/// Through the socket that an endpoint names.
-pub(super) async fn dial(config: &Config, endpoint: String) -> Result<Door> {
+/// Through the socket that `accessor.endpoint` names.
+pub(super) async fn named(config: &Config, endpoint: String) -> Result<Door> {
+    let path = endpoint.trim_start_matches("unix:");
+    // `unix:///path` is `unix:/path`.
+    let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+    if let Some(door) = through(config, &path).await? {
+        return Ok(door);
+    }
+    let problem = "nothing answers on this socket: start the program that has the database (its verb core serves the \
+                   core alone), or correct accessor.endpoint";
+    Err(ErrorKind::File { path: path.display().to_string(), problem: problem.to_owned() }.into())
+}
+
+async fn dial(config: &Config, endpoint: String) -> Result<Door> {
     let line = Line::new(config, endpoint.clone())?;
-    let client = crate::remote::connect_soon(config, endpoint).await?;
+    let client = crate::remote::connect_within(config, endpoint, BUSY).await?;
     Ok(Door::Socket { accessor: Arc::new(client), line })
 }
 

@@ -2,6 +2,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod bad_input;
+mod doors;
 mod program;
+mod python;
 mod remote;
 mod support;
+mod terminals;
+mod verbs;

@@ -144,7 +144,11 @@ fn a_second_program_on_the_same_file_is_told_who_has_it() {
     let second = stage.run(&["--once"]);
     let log = text(&second.stderr);
     assert_eq!(second.status.code(), Some(1), "{log}");
-    assert!(log.contains(&program.id().to_string()), "the process id of the owner is named: {log}");
+    let socket = stage.path("hello.db.sock").display().to_string();
+    for part in [format!("in use by process {}", program.id()), socket, "list, apply and explain".to_owned()]
+    {
+        assert!(log.contains(&part), "expected {part:?}: {log}");
+    }
     assert!(stage.show().contains("OK"), "looking is allowed");
     let (status, log) = program.interrupt();
     assert_eq!(status.code(), Some(0), "{log}");

@@ -79,6 +79,41 @@ impl Stage {
         Running::new(self.remote_command(flags))
     }
 
+    /// Starts the program with exactly these arguments, in this stage's folder.
+    pub(crate) fn start_plain(&self, arguments: &[&str]) -> Running {
+        Running::new(self.plain(arguments))
+    }
+
+    /// The program with exactly these arguments, in this stage's folder.
+    pub(crate) fn plain(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hello_world"));
+        command.args(arguments).current_dir(self.folder.path());
+        command
+    }
+
+    /// Runs a verb on this stage's database: whether it succeeded, and what it printed.
+    pub(crate) fn verb(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let database = self.path("hello.db").display().to_string();
+        let output = self.plain(&[arguments, &["--db", &database]].concat()).output().unwrap();
+        (output.status.code(), format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    }
+
+    /// The same, of a verb that has to succeed.
+    pub(crate) fn good(&self, arguments: &[&str]) -> String {
+        let (code, printed) = self.verb(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {printed}");
+        printed
+    }
+
+    /// The same, of a verb that has to fail, and to say all this.
+    pub(crate) fn bad(&self, arguments: &[&str], code: i32, says: &[&str]) {
+        let (found, printed) = self.verb(arguments);
+        assert_eq!(found, Some(code), "{arguments:?}: {printed}");
+        for part in says {
+            assert!(printed.contains(part), "{arguments:?}: expected {part:?} in: {printed}");
+        }
+    }
+
     /// What `--show` prints.
     pub(crate) fn show(&self) -> String {
         let shown = self.run(&["--show"]);
@@ -103,16 +138,15 @@ impl Running {
         Running { child, lines, log: Vec::new() }
     }
 
-    /// Waits until the log has a line with this.
-    pub(crate) fn wait_for(&mut self, part: &str) {
+    /// Waits until the log has a line with this, and gives that line.
+    pub(crate) fn wait_for(&mut self, part: &str) -> String {
         let start = Instant::now();
         while start.elapsed() < PATIENCE {
             match self.lines.recv_timeout(Duration::from_millis(50)) {
                 Ok(line) => {
-                    let found = line.contains(part);
-                    self.log.push(line);
-                    if found {
-                        return;
+                    self.log.push(line.clone());
+                    if line.contains(part) {
+                        return line;
                     }
                 }
                 Err(_) if self.child.try_wait().unwrap().is_some() => break,

@@ -145,7 +145,7 @@ pub(crate) async fn a_deleted_object_can_be_changed_and_brought_back(on: &Subjec
     on.delete("Service", service).await;
     let back = on.try_set("ServiceInstance", id, &[("deleted", false.into())], Caller::Client).await;
     let error = back.unwrap_err();
-    assert!(fault_of(&error, "owner").contains("deleted"), "{error}");
+    assert!(on.fault_of_link(&error, "owner").contains("deleted"), "{error}");
 }
 
 pub(crate) async fn a_no_sync_object_still_calls_for_delete_record(on: &Subject) {

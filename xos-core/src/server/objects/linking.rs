@@ -2,7 +2,7 @@
 
 use futures_util::future::try_join_all;
 use xos_model_client::{
-    Condition, Error, ModelAccessor as _, ObjectId, Operator, Page, Query, Record, Value,
+    Condition, Error, Found, ModelAccessor as _, ObjectId, Operator, Page, Query, Record, Value,
 };
 
 use super::served::{Model, WayBack};
@@ -11,8 +11,11 @@ use crate::EmbeddedCore;
 /// For so many objects each one is asked for what leads to it, through an index; for more, all links are read once.
 const FEW: usize = 256;
 
+/// How many links to one object are read at once, on the thread of the call.
+const FIRST_PAGE: Page = Page::first(200);
+
 /// How many links are read at once.
-const PAGE: usize = 10_000;
+const PAGE: Page = Page::first(10_000);
 
 /// What leads to some objects, by way back.
 #[derive(Debug, Default)]
@@ -24,13 +27,39 @@ pub(super) struct Linking {
 impl Linking {
     /// What leads to these objects, live ones only.
     pub(super) async fn to(core: &EmbeddedCore, model: &Model, ids: &[ObjectId]) -> Result<Self, Error> {
-        let ways = model.ways_back.iter().map(|way| pairs(core, way, ids));
-        Ok(Linking { pairs: try_join_all(ways).await? })
+        if !Self::is_for_few(ids.len()) {
+            return Self::to_all(core, model).await;
+        }
+        let asked = model.ways_back.iter().flat_map(|way| ids.iter().map(move |id| (way, *id)));
+        let queries: Vec<Query> = asked.map(|(way, id)| leading_to(way, id)).collect();
+        if queries.is_empty() {
+            return Ok(Linking { pairs: vec![Vec::new(); model.ways_back.len()] });
+        }
+        let answers = core.find_each(queries.clone(), FIRST_PAGE).await?;
+        let mut pairs = Vec::with_capacity(model.ways_back.len());
+        for (queries, answers) in queries.chunks(ids.len()).zip(answers.chunks(ids.len())) {
+            let mut found = Vec::new();
+            for ((query, answer), id) in queries.iter().zip(answers).zip(ids) {
+                take(&mut found, answer, Some(*id));
+                if let Some(next) = answer.next {
+                    let rest = Page { limit: PAGE.limit, ..next };
+                    read(core, query, rest, Some(*id), &mut found).await?;
+                }
+            }
+            found.sort_unstable();
+            pairs.push(found);
+        }
+        Ok(Linking { pairs })
     }
 
     /// What leads to any object of the model.
     pub(super) async fn to_all(core: &EmbeddedCore, model: &Model) -> Result<Self, Error> {
-        let ways = model.ways_back.iter().map(|way| all_pairs(core, way, None));
+        let ways = model.ways_back.iter().map(|way| async {
+            let mut found = Vec::new();
+            read(core, &Query::live(way.shape.clone()), PAGE, None, &mut found).await?;
+            found.sort_unstable();
+            Ok::<_, Error>(found)
+        });
         Ok(Linking { pairs: try_join_all(ways).await? })
     }
 
@@ -51,48 +80,39 @@ impl Linking {
     }
 }
 
-async fn pairs(core: &EmbeddedCore, way: &WayBack, ids: &[ObjectId]) -> Result<Vec<(i32, i32)>, Error> {
-    if !Linking::is_for_few(ids.len()) {
-        return all_pairs(core, way, None).await;
-    }
-    let mut found = Vec::new();
-    for id in ids {
-        found.append(&mut all_pairs(core, way, Some(*id)).await?);
-    }
-    found.sort_unstable();
-    Ok(found)
+/// The live objects that link to one.
+fn leading_to(way: &WayBack, id: ObjectId) -> Query {
+    Query::live(way.shape.clone()).with(Condition {
+        field: way.field.clone().into(),
+        operator: Operator::Equal,
+        value: Value::Link(id),
+        invert: false,
+    })
 }
 
-/// The links of one field, or those of them that lead to one object; in order.
-async fn all_pairs(
+/// Reads the links that a query finds from a page on: all of them, or those that lead to one object.
+async fn read(
     core: &EmbeddedCore,
-    way: &WayBack,
+    query: &Query,
+    mut page: Page,
     to: Option<ObjectId>,
-) -> Result<Vec<(i32, i32)>, Error> {
-    let mut query = Query::live(way.shape.clone());
-    if let Some(id) = to {
-        query.conditions.push(Condition {
-            field: way.field.clone().into(),
-            operator: Operator::Equal,
-            value: Value::Link(id),
-            invert: false,
-        });
-    }
-    let mut found = Vec::new();
-    let mut page = Page::first(PAGE);
+    found: &mut Vec<(i32, i32)>,
+) -> Result<(), Error> {
     loop {
-        let answer = core.find(&query, page).await?;
-        for record in &answer.records {
-            add(&mut found, record, to);
-        }
+        let answer = core.find(query, page).await?;
+        take(found, &answer, to);
         match answer.next {
             Some(next) => page = next,
-            None => break,
+            None => return Ok(()),
         }
         tokio::task::yield_now().await;
     }
-    found.sort_unstable();
-    Ok(found)
+}
+
+fn take(found: &mut Vec<(i32, i32)>, answer: &Found, to: Option<ObjectId>) {
+    for record in &answer.records {
+        add(found, record, to);
+    }
 }
 
 /// A link may be one of a list: of that, only what was asked for.

@@ -247,7 +247,10 @@ fn value_of(field: &FieldInfo, given: Operand) -> Result<Value, Status> {
         }
         (Kind::Float, Operand::Text(text)) => match text.trim().parse() {
             Ok(number) => Value::Float(number),
-            Err(_) => return Err(exception(format!("could not convert string to float: {text}"))),
+            Err(_) => {
+                let text = format!("Unsupported lookup: could not convert string to float: {text}");
+                return Err(exception(text));
+            }
         },
         (_, Operand::Text(text)) => Value::Text(text),
     })

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use http::HeaderValue;
+use sha2::{Digest as _, Sha256};
 use tokio::sync::OnceCell;
 use tonic::Status;
 use xos_model_client::{Kind, ModelId, ModelInfo, Schema, Shape, ShapeField};
@@ -25,6 +27,8 @@ const OPERATIONS: [(&str, Operation); 6] = [
 /// What is served of one generation of the schema.
 pub(crate) struct Served {
     pub(crate) schema: Arc<Schema>,
+    /// A name for these models, the same in every server that has them: clients see by it that others were loaded.
+    pub(crate) fingerprint: HeaderValue,
     /// By method, such as `GetSite`.
     operations: HashMap<String, (Operation, ModelId)>,
     models: HashMap<ModelId, Model>,
@@ -60,7 +64,8 @@ impl Served {
             let table = Table::new(&schema, model);
             models.insert(model.id, Model { table, ways_back: ways_back(&schema, model) });
         }
-        Served { schema, operations, models, descriptors: OnceCell::new() }
+        let fingerprint = fingerprint(&schema);
+        Served { schema, fingerprint, operations, models, descriptors: OnceCell::new() }
     }
 
     /// What a method does, and with which model; `None` when there is no such method.
@@ -113,4 +118,18 @@ fn ways_back(schema: &Schema, model: &ModelInfo) -> Vec<WayBack> {
         WayBack { field: reverse.field.clone(), shape: Arc::new(Shape::new(name, fields)) }
     });
     ways.collect()
+}
+
+/// What is alike for the same models, however they came to be loaded.
+fn fingerprint(schema: &Schema) -> HeaderValue {
+    let mut models: Vec<&ModelInfo> = schema.models().iter().collect();
+    models.sort_by(|one, other| one.name().cmp(other.name()));
+    let mut hash = Sha256::new();
+    for model in models {
+        // A definition is plain data: it always has a JSON form.
+        hash.update(serde_json::to_vec(&model.def).unwrap_or_default());
+    }
+    let hash: [u8; 32] = hash.finalize().into();
+    let short = hash.iter().take(8).fold(0_u64, |all, byte| all << 8 | u64::from(*byte));
+    HeaderValue::from(short)
 }

@@ -106,15 +106,16 @@ impl Ask<'_> {
         let is_quiet = !flags.by_synchronizer && !flags.stores_updated();
         let needs_before = !is_open || is_quiet || self.model.shape.position("creator").is_some();
         let before = if needs_before { Some(self.expect(given.id).await?) } else { None };
+        let mut fields = self.stored(&given, &flags);
         if let Some(before) = before.as_ref().filter(|_| !is_open) {
-            self.world.policies.check(&self.who, Access::Write, self.model, before).await?;
+            let next = after(before, &fields);
+            self.world.policies.check_update(&self.who, self.model, before, &next).await?;
         }
         if let Err(unknown) = flags.check_names(self.model) {
             // That there is no such object is told first.
             self.expect(given.id).await?;
             return Err(unknown);
         }
-        let mut fields = self.stored(&given, &flags);
         if let Some(before) = &before {
             self.sign(&mut fields, Some(before))?;
         }
@@ -208,4 +209,15 @@ impl Ask<'_> {
             .collect();
         if refused.is_empty() { Ok(()) } else { Err(permission_denied(&feedback_denial(refused))) }
     }
+}
+
+/// The object as it would be with these fields.
+fn after(before: &Record, fields: &[(FieldPos, Value)]) -> Record {
+    let mut values = before.values().to_vec();
+    for (at, value) in fields {
+        if let Some(place) = values.get_mut(usize::from(*at)) {
+            place.clone_from(value);
+        }
+    }
+    Record::new(before.shape().clone(), values)
 }

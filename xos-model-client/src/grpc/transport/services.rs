@@ -11,7 +11,7 @@ use crate::grpc::status::Code;
 /// How long the core may take to tell its schema: it does so while it starts, too.
 const SCHEMA: Duration = Duration::from_secs(30);
 
-const GET_SCHEMA: &str = "/schema.SchemaService/GetSchema";
+pub(super) const GET_SCHEMA: &str = "/schema.SchemaService/GetSchema";
 pub(super) const NO_OP: &str = "/xos.utility/NoOp";
 
 impl Transport {
