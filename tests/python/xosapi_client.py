@@ -2,13 +2,15 @@
 
     PYTHONPATH=... python2.7 xosapi_client.py localhost:50051 admin@opencord.org PASSWORD_FILE CA_FILE WORK_FOLDER
 
-Needs the models of hello-world to be loaded, as run.py does.
+Needs the models of hello-world to be loaded, as run.py does. With XOS_SYNCHRONIZER=1 in the environment it also waits for
+what the steps of run.py do.
 """
 
 import functools
 import os
 import sys
 import tempfile
+import time
 import traceback
 
 from xosconfig import Config
@@ -19,10 +21,32 @@ def done(text):
     sys.stdout.flush()
 
 
+def wait(what, condition):
+    for _ in range(300):
+        if condition():
+            return done(what)
+        time.sleep(0.2)
+    raise AssertionError("not within a minute: " + what)
+
+
+def synced(orm, id):
+    one = orm.HelloWorldServiceInstance.objects.get(id=id)
+    return one.enacted is not None and one.enacted >= one.updated
+
+
+def gone(orm, id):
+    try:
+        orm.HelloWorldServiceInstance.objects.get(id=id)
+        return False
+    except Exception as error:
+        assert "XOSNotFound" in str(error), error
+        return True
+
+
 def use(orm):
     print("models: %d" % len(orm.all_model_names))
     done("GetSchema, protoc, ORM; sites: %s" % [site.name for site in orm.Site.objects.all()])
-    service = orm.HelloWorldService.objects.new(name="orm", hello_from="Jon Snow")
+    service = orm.HelloWorldService.objects.new(name="orm-%d" % time.time(), hello_from="Jon Snow")
     service.save()
     assert service.id, service
     instance = orm.HelloWorldServiceInstance.objects.new(name="greeting", hello_to="Arya", owner=service)
@@ -44,21 +68,29 @@ def use(orm):
     one.hello_to = "Bran"
     one.save_changed_fields()
     one = orm.HelloWorldServiceInstance.objects.get(id=instance.id)
-    assert one.hello_to == "Bran" and one.updated > instance.updated, one
+    # As in the core: `updated` moves only when it is among the fields.
+    assert one.hello_to == "Bran" and one.updated == instance.updated, (one.hello_to, one.updated, instance.updated)
     done("save with update_fields, save_changed_fields")
     try:
         orm.HelloWorldServiceInstance.objects.get(id=99999)
         raise AssertionError("found what is not there")
     except Exception as error:
-        assert "NotFound" in type(error).__name__, error
-        done("not found: %s" % type(error).__name__)
-    if os.environ.get("XOS_KEEP"):
-        return
+        assert "XOSNotFound" in str(error), error
+        done("one that is not there: XOSNotFound")
+    if os.environ.get("XOS_SYNCHRONIZER"):
+        wait("the synchronizer's step ran", lambda: synced(orm, instance.id))
+        one = orm.HelloWorldServiceInstance.objects.get(id=instance.id)
+        assert (one.backend_code, one.backend_status) == (1, "OK"), one
+        one.hello_to = "Rickon"
+        one.save()
+        wait("it ran again after a change", lambda: synced(orm, instance.id))
     instance.delete()
     left = [one.id for one in orm.HelloWorldServiceInstance.objects.all()]
     assert instance.id not in left, left
-    service.delete()
     done("delete")
+    if os.environ.get("XOS_SYNCHRONIZER"):
+        wait("its delete step ran, and the object is purged", lambda: gone(orm, instance.id))
+    service.delete()
 
 
 def main(endpoint, user, password_file, ca, folder):

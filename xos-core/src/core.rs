@@ -204,6 +204,12 @@ impl EmbeddedCore {
         Ok(EmbeddedCore { inner: Arc::new(inner) })
     }
 
+    /// Which database this is, and its version, as it says itself.
+    #[cfg(feature = "server")]
+    pub(crate) async fn database(&self) -> Result<(&'static str, String)> {
+        self.inner.shell.read(Size::Few, |db| db.engine()).await
+    }
+
     /// The models that are loaded, and by which services.
     #[cfg(feature = "server")]
     pub(crate) fn catalog(&self) -> Arc<crate::store::Catalog> {

@@ -91,7 +91,7 @@ pub(super) fn recorded(test: &str, name: &str) -> Option<Vec<u8>> {
     use base64::Engine as _;
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     let path = root.join("../shared/wire/calls.jsonl");
-    let Ok(text) = std::fs::read_to_string(&path) else {
+    let Ok(calls) = std::fs::read_to_string(&path) else {
         let line = format!("skipped: {test}: ../shared/wire/calls.jsonl is not there\n");
         let _ = std::io::stderr().write_all(line.as_bytes());
         let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
@@ -101,7 +101,7 @@ pub(super) fn recorded(test: &str, name: &str) -> Option<Vec<u8>> {
         }
         return None;
     };
-    let call = text
+    let call = calls
         .lines()
         .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
         .find(|call| call["name"] == name)

@@ -34,6 +34,17 @@ pub(crate) struct Db {
 }
 
 impl Db {
+    /// Which database it is, and its version.
+    #[cfg(feature = "server")]
+    pub(crate) fn engine(&self) -> Outcome<(&'static str, String)> {
+        let (name, sql) = match self.connection.sqlite() {
+            Some(_) => ("SQLite", "SELECT sqlite_version()"),
+            None => ("PostgreSQL", "SHOW server_version"),
+        };
+        let version = self.connection.one(sql, [], |row| Ok(row.get::<String>(0)?))?;
+        Ok((name, version.unwrap_or_default()))
+    }
+
     pub(crate) fn new(connection: Connection, path: String, catalog: Arc<Catalog>) -> Self {
         Db { connection, path, catalog, plans: Plans::default(), revision: None }
     }

@@ -25,10 +25,10 @@ impl Store {
                  ON CONFLICT (namespace, key) DO UPDATE SET value = excluded.value",
                 params![namespace, key, value.to_string().as_str()],
             )?,
-            None => self.db.connection.execute(
-                "DELETE FROM _memory WHERE namespace = ?1 AND key = ?2",
-                params![namespace, key],
-            )?,
+            None => self
+                .db
+                .connection
+                .execute("DELETE FROM _memory WHERE namespace = ?1 AND key = ?2", params![namespace, key])?,
         };
         Ok(())
     }

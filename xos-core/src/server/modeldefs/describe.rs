@@ -13,8 +13,9 @@ pub(super) fn models(schema: &Schema) -> Vec<ModelDef> {
 
 fn describe(schema: &Schema, model: &ModelInfo) -> ModelDef {
     let text = |text: &Option<std::borrow::Cow<'_, str>>| text.as_deref().unwrap_or_default().to_owned();
-    let mut fields: Vec<ModelField> =
-        model.fields.iter().filter(|field| !field.def.gui_hidden).map(|it| field(schema, it)).collect();
+    // As in the core, forms have no lists of links.
+    let shown = |field: &&FieldInfo| !field.def.gui_hidden && field.def.kind != Kind::Links;
+    let mut fields: Vec<ModelField> = model.fields.iter().filter(shown).map(|it| field(schema, it)).collect();
     fields.sort_by(|one, other| one.name.cmp(&other.name));
     ModelDef {
         name: model.name().to_string(),
@@ -26,7 +27,7 @@ fn describe(schema: &Schema, model: &ModelInfo) -> ModelDef {
     }
 }
 
-/// Its links, also hidden ones, and then the links that lead to it or to what it inherits from.
+/// Its links to one object, also hidden ones, and then those that lead to it or to what it inherits from.
 fn relations(schema: &Schema, model: &ModelInfo) -> Vec<FieldRelation> {
     let own = model.fields.iter().filter_map(|field| {
         let relation = relation(schema, field)?;
@@ -35,11 +36,12 @@ fn relations(schema: &Schema, model: &ModelInfo) -> Vec<FieldRelation> {
     let chain = model.chain.iter().filter_map(|id| schema.by_id(*id));
     let back = chain.flat_map(|level| &level.reverse).filter_map(|link| {
         let from = schema.by_id(link.from)?;
-        let is_many = from.field(&link.field).is_some_and(|field| field.def.kind == Kind::Links);
-        let kind = if is_many { "manytomany" } else { "onetomany" };
+        if from.field(&link.field).is_some_and(|field| field.def.kind == Kind::Links) {
+            return None;
+        }
         Some(FieldRelation {
             model: from.name().to_string(),
-            r#type: kind.to_owned(),
+            r#type: "onetomany".to_owned(),
             on_field: link.field.clone(),
         })
     });
@@ -47,18 +49,14 @@ fn relations(schema: &Schema, model: &ModelInfo) -> Vec<FieldRelation> {
 }
 
 fn relation(schema: &Schema, field: &FieldInfo) -> Option<FieldRelation> {
-    let target = schema.by_id(field.target?)?;
-    let kind = if field.def.kind == Kind::Links { "manytomany" } else { "manytoone" };
-    Some(FieldRelation { model: target.name().to_string(), r#type: kind.to_owned(), on_field: String::new() })
+    let target = schema.by_id(field.target.filter(|_| field.def.kind == Kind::Link)?)?;
+    let r#type = "manytoone".to_owned();
+    Some(FieldRelation { model: target.name().to_string(), r#type, on_field: String::new() })
 }
 
 fn field(schema: &Schema, field: &FieldInfo) -> ModelField {
     let def = &field.def;
-    let suffix = match def.kind {
-        Kind::Link => "_id",
-        Kind::Links => "_ids",
-        _ => "",
-    };
+    let suffix = if def.kind == Kind::Link { "_id" } else { "" };
     ModelField {
         name: format!("{}{suffix}", def.name),
         hint: if def.is_id() { String::new() } else { def.help.to_string() },
@@ -75,8 +73,8 @@ fn kind(def: &FieldDef) -> &'static str {
     match def.kind {
         _ if !def.choices.is_empty() => "select",
         Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip if def.text => "text",
-        Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip => "string",
-        Kind::Int32 | Kind::UInt32 | Kind::Float | Kind::Link | Kind::Links => "number",
+        Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip | Kind::Float => "string",
+        Kind::Int32 | Kind::UInt32 | Kind::Link | Kind::Links => "number",
         Kind::Bool => "boolean",
         Kind::Date => "date",
     }
@@ -110,13 +108,12 @@ fn options(def: &FieldDef) -> Vec<FieldOption> {
 
 fn default(def: &FieldDef) -> Option<String> {
     Some(match def.default.as_ref()? {
-        DefaultValue::Null => "null".to_owned(),
+        // The first object there is: a form has nothing to fill in.
+        DefaultValue::Null | DefaultValue::First => "null".to_owned(),
         DefaultValue::Text(text) => text.to_string(),
         DefaultValue::Int(int) => int.to_string(),
         DefaultValue::Bool(bool) => bool.to_string(),
         DefaultValue::Float(float) => float.to_string(),
         DefaultValue::Now => "now()".to_owned(),
-        // What it is depends on the objects there are: a form has nothing to fill in.
-        DefaultValue::First => return None,
     })
 }

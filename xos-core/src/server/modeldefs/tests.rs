@@ -52,6 +52,8 @@ fn each_kind_of_field_is_told_as_a_form_needs_it() {
             optional manytoone service->Service:things = 8:1501 [null = True, help_text = "Whose it is"];
             optional manytoone part_of->Thing:parts = 9:1502 [null = True, gui_hidden = True];
             optional string secret = 10 [max_length = 9, gui_hidden = True];
+            optional manytomany friends->Thing/Thing_friends:friends_of = 11:1503 [];
+            optional float share = 12 [default = 0.5];
         }
         "#,
     );
@@ -59,7 +61,13 @@ fn each_kind_of_field_is_told_as_a_form_needs_it() {
     assert_eq!((thing.app.as_str(), thing.verbose_name.as_str()), ("a", "A Thing"));
     assert_eq!(thing.description, "One of many");
     assert!(thing.fields.is_sorted_by_key(|field| &field.name));
-    assert!(!thing.fields.iter().any(|field| field.name == "secret" || field.name == "part_of_id"));
+    for hidden in ["secret", "part_of_id", "friends", "friends_ids"] {
+        assert!(!thing.fields.iter().any(|field| field.name == hidden), "{hidden}");
+    }
+    assert_eq!(
+        (field(thing, "share").r#type.as_str(), field(thing, "share").default.as_str()),
+        ("string", "0.5")
+    );
     let name = field(thing, "name");
     assert_eq!((name.r#type.as_str(), name.hint.as_str()), ("string", "Its name"));
     assert_eq!(name.validators, [yes("required"), longest(20)]);

@@ -1,7 +1,5 @@
 //! What this core is. Everybody may ask, so nothing is told that is not everybody's business.
 
-use xos_model_client::ModelAccessor as _;
-
 use super::messages::{DatabaseInfo, DatabaseStatus, VersionInfo};
 use crate::CORE_VERSION;
 use crate::server::World;
@@ -22,15 +20,14 @@ pub(super) fn version() -> VersionInfo {
 
 /// The database: which kind, without where it is and who may open it.
 pub(super) async fn database(world: &World) -> DatabaseInfo {
-    let status = match world.core.cursor().await {
-        Ok(_) => DatabaseStatus::Operational,
-        Err(_) => DatabaseStatus::Error,
+    let (name, version, status) = match world.core.database().await {
+        Ok((name, version)) => (name, version, DatabaseStatus::Operational),
+        Err(_) => ("", String::new(), DatabaseStatus::Error),
     };
-    let connection = if world.core.path().is_some() { "a file" } else { "memory" };
-    DatabaseInfo {
-        name: "SQLite".to_owned(),
-        connection: connection.to_owned(),
-        version: rusqlite::version().to_owned(),
-        status: status.into(),
-    }
+    let connection = match (name, world.core.path()) {
+        ("SQLite", Some(_)) => "a file",
+        ("SQLite", None) => "memory",
+        _ => "a server",
+    };
+    DatabaseInfo { name: name.to_owned(), connection: connection.to_owned(), version, status: status.into() }
 }
