@@ -156,7 +156,9 @@ impl EmbeddedCore {
             Ok(Ok(store)) => store?,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
             Err(error) => {
-                return Err(ErrorKind::Away { reason: format!("no thread could be started ({error})") }.into());
+                return Err(
+                    ErrorKind::Away { reason: format!("no thread could be started ({error})") }.into()
+                );
             }
         };
         let hub = store.hub.clone();

@@ -127,7 +127,9 @@ impl Out {
                 format!("(?:(?<={word})(?!{word}))")
             }
             _ => {
-                return Err("has a kind of boundary that PostgreSQL does not know; use \\b, ^ or $".to_owned());
+                return Err(
+                    "has a kind of boundary that PostgreSQL does not know; use \\b, ^ or $".to_owned()
+                );
             }
         };
         self.text.push_str(&text);
