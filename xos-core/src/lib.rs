@@ -1,4 +1,4 @@
-//! The embedded XOS core: the rules of save, delete, reap and validate, over SQLite.
+//! The embedded XOS core: the rules of save, delete, reap and validate, over SQLite or PostgreSQL.
 //!
 //! [`EmbeddedCore`] is a [`ModelAccessor`](xos_model_client::ModelAccessor) in this process. It keeps the rules that
 //! the core 4.0.4 keeps, over a file that survives the death of the process, or in memory.

@@ -233,6 +233,19 @@ impl Connection {
         Ok(())
     }
 
+    /// Runs a statement whose parameters are numbers and whose answer nobody waits for: on a server it goes out with
+    /// the next one, and an error of it is that one's.
+    pub(crate) fn execute_soon(&self, sql: &str, params: &[i64]) -> Outcome<()> {
+        match self {
+            Connection::Sqlite(_) => self.execute(sql, params.iter().map(|number| Sql::Int(*number))),
+            #[cfg(feature = "postgres")]
+            Connection::Postgres(postgres) => {
+                postgres.later(&dialect::with_numbers(sql, params));
+                Ok(())
+            }
+        }
+    }
+
     /// Inserts a row, and tells the id that it got.
     pub(crate) fn insert<'p>(&self, sql: &str, params: impl IntoIterator<Item = Sql<'p>>) -> Outcome<i64> {
         match self {

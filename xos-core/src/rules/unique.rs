@@ -95,17 +95,18 @@ pub(crate) fn explain_constraint(
             known.then(|| vec![same(&names)])
         }
         #[cfg(feature = "postgres")]
-        SqlError::Server { code, constraint: Some(index), .. } => {
-            let names = indexed(index, info, catalog)?;
-            match code.as_str() {
-                "23505" => Some(vec![same(&names)]),
-                // An index of this database holds less than a field may.
-                "54000" => Some(vec![FieldFault::of(
-                    *names.first()?,
-                    "is too long for a field with an index in PostgreSQL: at most about 2,700 bytes",
-                )]),
-                _ => None,
-            }
+        SqlError::Server { code, constraint, .. } if code == "23505" => {
+            Some(vec![same(&indexed(constraint.as_deref()?, info, catalog)?)])
+        }
+        // An index of this database holds less than a field may.
+        #[cfg(feature = "postgres")]
+        SqlError::Server { code, constraint, .. } if code == "54000" => {
+            let problem = "is too long for a field with an index in PostgreSQL: at most about 2,700 bytes";
+            let names = constraint.as_deref().and_then(|index| indexed(index, info, catalog));
+            Some(vec![match names.and_then(|names| names.first().copied()) {
+                Some(name) => FieldFault::of(name, problem),
+                None => FieldFault::whole(format!("a text {problem}")),
+            }])
         }
         _ => None,
     }

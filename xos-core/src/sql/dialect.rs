@@ -58,6 +58,16 @@ pub(crate) fn translate(sql: &str) -> String {
     text
 }
 
+/// A statement whose parameters, which are numbers, are written into it.
+pub(crate) fn with_numbers(sql: &str, params: &[i64]) -> String {
+    let mut text = translate(sql);
+    // The later ones first: "$1" is the beginning of "$12".
+    for (at, number) in params.iter().enumerate().rev() {
+        text = text.replace(&format!("${}", at + 1), &number.to_string());
+    }
+    text
+}
+
 /// A text in quotes at the beginning, and what follows; a doubled quote does not end it.
 fn quotation(text: &str, quote: char) -> (&str, &str) {
     let mut at = 1;
@@ -156,6 +166,14 @@ mod tests {
             "CREATE TABLE p (source INTEGER NOT NULL REFERENCES \"a)\"(id), PRIMARY KEY (source)) STRICT, WITHOUT ROWID",
             "CREATE TABLE p (source BIGINT NOT NULL, PRIMARY KEY (source))",
         );
+    }
+
+    #[test]
+    fn numbers_are_written_into_a_statement() {
+        let sql = "UPDATE t SET a = ?2, b = ?1 WHERE id = ?10";
+        let numbers: Vec<i64> = (1..=10).collect();
+        assert_eq!(with_numbers(sql, &numbers), "UPDATE t SET a = 2, b = 1 WHERE id = 10");
+        assert_eq!(with_numbers("DELETE FROM t WHERE id = ?1", &[-5]), "DELETE FROM t WHERE id = -5");
     }
 
     #[test]

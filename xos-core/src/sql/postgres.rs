@@ -249,6 +249,14 @@ impl Postgres {
     ///
     /// What the server says, then nothing was stored; or that it is away, then it may have been.
     pub(crate) fn commit(&self, last: &str) -> Result<(), SqlError> {
+        if self.state.get() == State::Failed {
+            // Asked to commit, the server would roll back and call that a success.
+            return Err(SqlError::Server {
+                code: "25P02".to_owned(),
+                message: "a statement of the transaction failed".to_owned(),
+                constraint: None,
+            });
+        }
         let mut text = std::mem::take(&mut *self.later.borrow_mut());
         text.push_str(last);
         text.push_str("COMMIT");

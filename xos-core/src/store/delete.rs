@@ -94,7 +94,9 @@ impl Store {
         let sql = format!(
             "UPDATE {table} SET deleted = 1, enacted = NULL, policed = NULL, revision = ?2, by_whom = ?3 WHERE id = ?1"
         );
-        self.db.connection.execute(&sql, params![object.id, revision, caller_number(by)])?;
+        self.db
+            .connection
+            .execute_soon(&sql, &[object.id.into(), revision as i64, caller_number(by).into()])?;
         if object.flags.may_go() {
             self.candidates.insert((object.bottom, object.id));
         }

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use xos_model_client::ModelId;
 
 use super::Store;
+use super::catalog::Layout;
 use super::db::leaf;
 use super::ddl::DELETED;
 use super::delete::Reached;
@@ -16,7 +17,7 @@ use super::fault::Outcome;
 use super::row::PurgeFlags;
 use super::values::Storage;
 use crate::hub::What;
-use crate::sql::params;
+use crate::sql::{Stored, params};
 
 /// The most objects that one transaction purges.
 const MOST_AT_ONCE: usize = 1000;
@@ -167,34 +168,50 @@ impl Store {
         let catalog = self.db.catalog.clone();
         let info = catalog.info(object.leaf)?;
         let layout = catalog.expect_layout(object.leaf)?;
-        for (field, column) in layout.columns.iter().enumerate() {
-            // What the object linked to may be the next to go.
-            if let (Storage::Link, Some(target)) = (column.storage, column.target) {
-                let value = self.db.value(object.leaf, object.id.into(), field)?;
-                if let Some(id) = value.as_link() {
-                    let bottom = catalog.expect_layout(target)?.bottom;
-                    self.candidates.insert((bottom, id.get()));
-                }
-            } else if column.storage == Storage::Links {
-                let sql = format!("DELETE FROM {} WHERE source = ?1", column.name);
-                self.db.connection.execute(&sql, params![object.id])?;
-            }
+        let id = &[i64::from(object.id)];
+        self.note_targets(layout, object.id)?;
+        for column in layout.columns.iter().filter(|column| column.storage == Storage::Links) {
+            let sql = format!("DELETE FROM {} WHERE source = ?1", column.name);
+            self.db.connection.execute_soon(&sql, id)?;
         }
         for pairs in &layout.pairs_to {
-            let sql = format!("DELETE FROM {pairs} WHERE target = ?1");
-            self.db.connection.execute(&sql, params![object.id])?;
+            self.db.connection.execute_soon(&format!("DELETE FROM {pairs} WHERE target = ?1"), id)?;
         }
         for table in layout.tables.iter().rev() {
-            let sql = format!("DELETE FROM {table} WHERE id = ?1");
-            self.db.connection.execute(&sql, params![object.id])?;
+            self.db.connection.execute_soon(&format!("DELETE FROM {table} WHERE id = ?1"), id)?;
         }
         self.candidates.remove(&(object.bottom, object.id));
         let revision = self.next_revision(info.root, object.id, object.leaf, What::Purged);
-        self.db.connection.execute(
+        self.db.connection.execute_soon(
             "INSERT INTO _tombstone (revision, root, id, leaf) VALUES (?1, ?2, ?3, ?4)",
-            params![revision, info.root.0, object.id, object.leaf.0],
+            &[revision as i64, info.root.0.into(), object.id.into(), object.leaf.0.into()],
         )?;
         self.tombstones += 1;
         Ok(())
+    }
+
+    /// What the object links to may be the next to go.
+    fn note_targets(&mut self, layout: &Layout, id: i32) -> Outcome<()> {
+        let (mut names, mut levels, mut targets) = (Vec::new(), 1, Vec::new());
+        for column in &layout.columns {
+            if let (Storage::Link, Some(target)) = (column.storage, column.target) {
+                names.push(column.qualified());
+                levels |= 1 << column.level;
+                targets.push(self.db.catalog.expect_layout(target)?.bottom);
+            }
+        }
+        if names.is_empty() {
+            return Ok(());
+        }
+        let sql = format!("SELECT {} {} WHERE t0.id = ?1", names.join(", "), layout.from(levels));
+        let candidates = &mut self.candidates;
+        self.db.connection.each(&sql, params![id], |row| {
+            for (at, bottom) in targets.iter().enumerate() {
+                if let Stored::Int(id) = row.stored(at)? {
+                    candidates.insert((*bottom, id as i32));
+                }
+            }
+            Ok(ControlFlow::Continue(()))
+        })
     }
 }

@@ -126,7 +126,7 @@ async fn models_that_one_server_loads_are_used_by_the_other_at_once() {
     let work = tokio::spawn(async move {
         for at in 0..60 {
             let id = a_service(&busy, &format!("s{at}")).await.id;
-            assert_eq!(ids(&busy, Query::live(shape(&busy, "XOSBase"))).await.last(), Some(&id.get()));
+            assert!(ids(&busy, Query::live(shape(&busy, "XOSBase"))).await.contains(&id.get()));
         }
     });
     for version in 0..6 {

@@ -118,7 +118,11 @@ async fn patterns_match_the_same_texts_as_in_the_other_store() {
 async fn the_character_nul_is_refused_and_names_the_field() {
     let core = memory();
     let error = create(&core, "Service", &[("name", "a\0b".into())]).await.unwrap_err();
-    assert!(fault_of(&error, "name").contains("NUL"), "{error}");
+    let faults = faults(&error);
+    assert!(
+        faults.iter().any(|fault| fault.field.as_deref() == Some("name") && fault.message.contains("NUL")),
+        "{error}"
+    );
     for operator in [Operator::Equal, Operator::Contains, Operator::IExact, Operator::Regex] {
         let error = core.find(&query(&core, operator, "a\0"), Page::default()).await.unwrap_err().to_string();
         assert!(error.contains("NUL") && error.contains("name"), "{error}");
@@ -174,7 +178,7 @@ async fn names_that_are_long_or_taken_stay_distinct() {
 #[tokio::test]
 async fn a_text_that_no_index_holds_names_its_field() {
     let core = memory();
-    let name: String = (0..6000_u32).filter_map(|at| char::from_u32(0x4e00 + at)).collect();
+    let name: String = (0..2000_u32).filter_map(|at| char::from_u32(0x4e00 + at)).collect();
     let unique =
         xos_model_client::FieldDef { unique: true, max_length: None, ..field(1, "code", Kind::Text) };
     load(&core, vec![model("Coded", "XOSBase", vec![unique])]).await.unwrap();
