@@ -8,12 +8,18 @@
 //! With `--json` one object a line: `bench`, `door`, `in_flight`, `calls`, `p50_us`, `p99_us`, `calls_per_s`,
 //! `server_us`, `client_us`; for the list: `objects`, `bytes`, `ms`, and the peak memory of both sides before and after
 //! in KiB.
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a bench fails by panicking")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a bench fails by panicking"
+)]
 
-#[path = "../tests/server/raw.rs"]
-mod raw;
 #[path = "server/child.rs"]
 mod child;
+#[path = "../tests/server/raw.rs"]
+mod raw;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -177,12 +183,14 @@ async fn list(json: bool, objects: usize) {
     let found = client.objects::<Service>().all().await.unwrap().len();
     let typed_ms = began.elapsed().as_secs_f64() * 1e3;
     assert!(found >= objects, "{found} of {objects}");
-    report_list(json, "list, CoreClient", found, bytes, typed_ms, [
-        their_peak,
-        server.peak(),
-        our_peak,
-        peak("self"),
-    ]);
+    report_list(
+        json,
+        "list, CoreClient",
+        found,
+        bytes,
+        typed_ms,
+        [their_peak, server.peak(), our_peak, peak("self")],
+    );
 }
 
 fn report_list(json: bool, bench: &str, objects: usize, bytes: usize, ms: f64, peaks: [u64; 4]) {

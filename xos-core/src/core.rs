@@ -20,12 +20,14 @@ use crate::hub::Hub;
 use crate::options::{Clock, Options};
 use crate::passwords;
 use crate::shell::{Shell, Size};
+#[cfg(feature = "postgres")]
+use crate::sql::target::Target;
 use crate::store::{Db, Store};
 
 /// How many ids one `get` may have to be answered on the caller's thread.
 const FEW: usize = 16;
 
-/// An XOS core in this process, over a SQLite database in a file or in memory.
+/// An XOS core in this process, over a SQLite database in a file or in memory, or a database of PostgreSQL.
 ///
 /// A clone is another handle of the same core. The core is closed when the last handle goes, or by
 /// [`close`](EmbeddedCore::close); a feed does not keep it open.
@@ -62,6 +64,8 @@ pub(crate) struct Inner {
     pub(crate) hub: Arc<Hub>,
     pub(crate) shell: Shell,
     path: Option<PathBuf>,
+    /// The server of the database, without the password.
+    server: Option<String>,
     read_only: bool,
     #[cfg_attr(not(feature = "server"), allow(dead_code, reason = "the server asks for the time"))]
     clock: Clock,
@@ -105,12 +109,79 @@ impl EmbeddedCore {
         Self::with(store, None, &options)
     }
 
+    /// Connects to a database of PostgreSQL, and makes its tables on first use. Several servers may use one database
+    /// at once.
+    ///
+    /// The URL is `postgres://user:password@host:port/database`, with the keys of libpq that are known here after a
+    /// `?`, and these: `schema`, in which the tables are (default: `xos`), so that several cores can share one
+    /// database; `sslmode` (`disable`, `prefer`, `require`, `verify-ca` or `verify-full`) and `sslrootcert`, a file of
+    /// authorities (default: those of the operating system).
+    ///
+    /// # Guarantees
+    ///
+    /// Writes of all servers are one after the other, each in a transaction of its own; all feeds tell of them in the
+    /// order of their revisions. An object that another server changed several times in a moment may be told of once,
+    /// with its newest change. Models that one server loads are used by the others with their next call. A write that
+    /// was answered with `Ok` was committed by the database; what that survives is set there
+    /// (`synchronous_commit` is on, whatever [`Options::durability`] says). While the server of the database is away,
+    /// calls are [`ErrorKind::Away`], feeds tell that the core is down, and all goes on when it is back. A commit
+    /// whose answer was lost is asked for; only when that cannot be done within 10 s it is
+    /// [`ErrorKind::OutcomeUnknown`].
+    ///
+    /// # Assumptions
+    ///
+    /// The database has the encoding UTF8, PostgreSQL is 13 or newer, and a connection is one session (a pooler such
+    /// as PgBouncer in the mode `session`).
+    ///
+    /// Blocks the thread until the database answered.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Connection`] when the URL cannot be used; [`ErrorKind::Away`] when the server cannot be reached;
+    /// [`ErrorKind::Store`] when it refuses the user, or the tables are another program's or of a newer version.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// // Needs a server.
+    /// # fn main() -> xos_model_client::Result<()> {
+    /// let core = xos_core::EmbeddedCore::connect("postgres://xos@localhost/xos", xos_core::Options::default())?;
+    /// # Ok(()) }
+    /// ```
+    #[cfg(feature = "postgres")]
+    #[allow(clippy::needless_pass_by_value)]
+    pub fn connect(url: &str, options: Options) -> Result<Self> {
+        let target = Arc::new(Target::parse(url)?);
+        let heard = Arc::new(crate::sql::postgres::Heard::default());
+        let name = target.name.clone();
+        // On a thread of its own: a caller that runs in a task must not wait for a connection there.
+        let connected = std::thread::scope(|scope| {
+            let connect = || Store::connect(target.clone(), heard.clone(), &options);
+            let thread = std::thread::Builder::new().name("xos-core-connect".to_owned());
+            thread.spawn_scoped(scope, connect).map(std::thread::ScopedJoinHandle::join)
+        });
+        let store = match connected {
+            Ok(Ok(store)) => store?,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(error) => {
+                return Err(
+                    ErrorKind::Away { reason: format!("no thread could be started ({error})") }.into()
+                );
+            }
+        };
+        let hub = store.hub.clone();
+        let shell = Shell::on_server(store, target, heard, &options)?;
+        let (clock, people) = (options.clock.clone(), AtomicU64::new(0));
+        let inner = Inner { hub, shell, path: None, server: Some(name), read_only: false, clock, people };
+        Ok(EmbeddedCore { inner: Arc::new(inner) })
+    }
+
     fn with(store: Store, path: Option<&Path>, options: &Options) -> Result<Self> {
         let hub = store.hub.clone();
         let shell = Shell::new(store, path, options)?;
-        let path = path.map(Path::to_owned);
-        let clock = options.clock.clone();
-        let inner = Inner { hub, shell, path, read_only: false, clock, people: AtomicU64::new(0) };
+        let (path, clock) = (path.map(Path::to_owned), options.clock.clone());
+        let inner =
+            Inner { hub, shell, path, server: None, read_only: false, clock, people: AtomicU64::new(0) };
         Ok(EmbeddedCore { inner: Arc::new(inner) })
     }
 
@@ -128,7 +199,8 @@ impl EmbeddedCore {
         let hub = Arc::new(Hub::new(0, db.catalog.clone()));
         let shell = Shell::ReadOnly(std::sync::Mutex::new(Some(db)));
         let (path, clock) = (Some(path.to_owned()), Options::default().clock);
-        let inner = Inner { hub, shell, path, read_only: true, clock, people: AtomicU64::new(0) };
+        let inner =
+            Inner { hub, shell, path, server: None, read_only: true, clock, people: AtomicU64::new(0) };
         Ok(EmbeddedCore { inner: Arc::new(inner) })
     }
 
@@ -326,7 +398,10 @@ impl fmt::Debug for EmbeddedCore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.inner.path {
             Some(path) => write!(f, "EmbeddedCore({})", path.display()),
-            None => f.write_str("EmbeddedCore(in memory)"),
+            None => match &self.inner.server {
+                Some(server) => write!(f, "EmbeddedCore({server})"),
+                None => f.write_str("EmbeddedCore(in memory)"),
+            },
         }
     }
 }

@@ -5,12 +5,12 @@ use std::sync::{Arc, Weak};
 
 use futures_util::stream::{self, StreamExt};
 use tokio::sync::watch;
-use xos_model_client::{Change, Cursor, Feed, ModelId, ModelName, Why};
+use xos_model_client::{Change, Cursor, Error, ErrorKind, Feed, ModelId, ModelName, Why};
 
 use crate::core::Inner;
 use crate::hub::{Entry, Hub, Tick};
 use crate::shell::{Size, closed};
-use crate::store::Replay;
+use crate::store::{Db, Replay};
 
 /// How many changes are taken at once.
 const PAGE: usize = 512;
@@ -27,6 +27,8 @@ pub(crate) fn feed(core: &Arc<Inner>, from: Cursor, models: &[ModelName]) -> Fee
         generation: None,
         ready: VecDeque::new(),
         caught_up: None,
+        there: 0,
+        told_away: false,
         told_down: false,
     };
     // Now, not when the feed is first looked at: a schema that comes in between is a new one to its reader.
@@ -40,9 +42,13 @@ pub(crate) fn feed(core: &Arc<Inner>, from: Cursor, models: &[ModelName]) -> Fee
 }
 
 /// A feed of a core that cannot tell what changes.
-pub(crate) fn silent(why: xos_model_client::Error) -> Feed {
+pub(crate) fn silent(why: Error) -> Feed {
     let down = Change::Down { error: Arc::new(why) };
     stream::once(async { down }).chain(stream::pending()).boxed()
+}
+
+fn unreachable_now() -> Error {
+    Error::away("the server of the database cannot be reached; the feed goes on where it was when it can")
 }
 
 /// One who is told of changes. It keeps no queue but the page it is telling, and does not keep the core open.
@@ -61,6 +67,10 @@ struct Follower {
     ready: VecDeque<Change>,
     /// The last position that was told.
     caught_up: Option<u64>,
+    /// A revision that is in the database, though the hub may not have told of it yet: another server wrote it.
+    there: u64,
+    /// Whether the last that was told of the database is that it cannot be reached.
+    told_away: bool,
     told_down: bool,
 }
 
@@ -71,11 +81,25 @@ impl Follower {
                 return change;
             }
             let tick = *self.tick.borrow_and_update();
+            if tick.closed {
+                // The end is told below.
+            } else if tick.away != self.told_away {
+                self.told_away = tick.away;
+                return if tick.away {
+                    Change::Down { error: Arc::new(unreachable_now()) }
+                } else {
+                    Change::Up
+                };
+            } else if tick.away {
+                let _ = self.tick.changed().await;
+                continue;
+            }
             if self.generation != Some(tick.generation) {
                 self.take_schema(tick.generation);
-            } else if self.at > tick.revision {
-                self.at = tick.revision;
-                return Change::Gap { why: Why::CursorUnknown };
+            } else if self.at > tick.revision.max(self.there) {
+                if let Some(gap) = self.look_ahead(tick).await {
+                    return gap;
+                }
             } else if self.at < tick.revision {
                 if let Some(gap) = self.take_page(tick.revision).await {
                     return gap;
@@ -108,6 +132,34 @@ impl Follower {
         self.generation = Some(generation);
     }
 
+    /// The cursor is later than what was told of here: it may be of another server on the same database.
+    async fn look_ahead(&mut self, tick: Tick) -> Option<Change> {
+        let there = match self.core.upgrade() {
+            Some(core) => core.shell.read(Size::Few, Db::cursor).await,
+            None => Err(closed()),
+        };
+        match there {
+            Ok(there) if there.0 >= self.at => self.there = there.0,
+            Err(error) if self.waits_for_the_server(&error) => {}
+            _ => {
+                self.at = tick.revision;
+                return Some(Change::Gap { why: Why::CursorUnknown });
+            }
+        }
+        None
+    }
+
+    /// Whether a read failed because the server of the database cannot be reached: then nothing is lost, the hub is
+    /// told, and the read is done again when it can be reached.
+    fn waits_for_the_server(&self, error: &Error) -> bool {
+        let waits =
+            !self.hub.is_closed() && self.hub.is_shared() && matches!(error.kind(), ErrorKind::Away { .. });
+        if waits {
+            self.hub.set_away(true);
+        }
+        waits
+    }
+
     /// Takes the next changes from the ring, or from the database when the ring does not reach back that far.
     async fn take_page(&mut self, last: u64) -> Option<Change> {
         if let Some(entries) = self.hub.after(self.at, PAGE) {
@@ -124,6 +176,7 @@ impl Follower {
         match replay {
             Ok(Replay::Changes(entries, up_to)) => {
                 self.at = up_to;
+                self.there = self.there.max(up_to);
                 self.take(&entries);
                 None
             }
@@ -136,6 +189,7 @@ impl Follower {
                 self.at = last;
                 Some(Change::Gap { why: Why::CursorUnknown })
             }
+            Err(error) if self.waits_for_the_server(&error) => None,
             Err(error) => {
                 self.at = last;
                 tracing::warn!(error = %error, "a feed could not read what changed");

@@ -1,8 +1,9 @@
 //! What was committed, for those who listen.
 //!
-//! Revisions are dense: each number belongs to exactly one change. So the newest changes are a ring that is indexed by
-//! revision; a feed needs no queue of its own, cannot overflow, and falls back to the database when it is further
-//! behind than the ring reaches.
+//! Each revision belongs to exactly one change. So the newest changes are a ring in the order of their revisions; a
+//! feed needs no queue of its own, cannot overflow, and falls back to the database when it is further behind than the
+//! ring reaches. What another server wrote into the same database is read from its tables, where an object that was
+//! changed twice shows its newest change only: of that part the ring has no more.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,7 +14,7 @@ use xos_model_client::{Caller, Change, ModelId, ObjectId, ObjectKey, Revision};
 use crate::store::Catalog;
 
 /// How many changes the ring holds, 32 bytes each.
-const RING: usize = 16 * 1024;
+pub(crate) const RING: usize = 16 * 1024;
 
 /// One committed change.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,8 @@ pub(crate) struct Tick {
     pub(crate) revision: u64,
     /// The generation of the schema.
     pub(crate) generation: u64,
+    /// Whether the database cannot be reached now, so that nobody knows what changes.
+    pub(crate) away: bool,
     /// Whether nothing will change any more.
     pub(crate) closed: bool,
 }
@@ -59,6 +62,8 @@ pub(crate) struct Tick {
 /// Tells listeners what was committed.
 #[derive(Debug)]
 pub(crate) struct Hub {
+    /// Whether other servers write into the same database.
+    shared: bool,
     ring: Mutex<Ring>,
     tick: watch::Sender<Tick>,
     catalog: RwLock<Arc<Catalog>>,
@@ -73,9 +78,30 @@ struct Ring {
 
 impl Hub {
     pub(crate) fn new(revision: u64, catalog: Arc<Catalog>) -> Self {
-        let tick = Tick { revision, generation: catalog.generation, closed: false };
+        let tick = Tick { revision, generation: catalog.generation, away: false, closed: false };
         let ring = Ring { before: revision, entries: VecDeque::new() };
-        Hub { ring: Mutex::new(ring), tick: watch::Sender::new(tick), catalog: RwLock::new(catalog) }
+        Hub {
+            shared: false,
+            ring: Mutex::new(ring),
+            tick: watch::Sender::new(tick),
+            catalog: RwLock::new(catalog),
+        }
+    }
+
+    /// One of a database that other servers use too.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn shared(revision: u64, catalog: Arc<Catalog>) -> Self {
+        Hub { shared: true, ..Self::new(revision, catalog) }
+    }
+
+    /// Whether other servers write into the same database.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.shared
+    }
+
+    /// Whether nothing will change any more.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tick.borrow().closed
     }
 
     /// The catalog now.
@@ -98,10 +124,7 @@ impl Hub {
         let Some(last) = entries.last().map(|entry| entry.revision) else { return };
         {
             let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-            ring.entries.extend(entries.drain(..));
-            let surplus = ring.entries.len().saturating_sub(RING);
-            ring.entries.drain(..surplus);
-            ring.before += surplus as u64;
+            ring.extend(entries.drain(..));
         }
         self.tick.send_modify(|tick| tick.revision = last);
     }
@@ -113,6 +136,59 @@ impl Hub {
         self.tick.send_modify(|tick| tick.generation = generation);
     }
 
+    /// Tells of changes that another server committed: all after a revision that this hub has told of, up to `last`.
+    /// What was told meanwhile is not told again.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn publish_others(&self, entries: &[Entry], last: u64) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.revision();
+        if last <= known {
+            return;
+        }
+        ring.extend(entries.iter().filter(|entry| entry.revision > known).copied());
+        // Within the lock: another thread must not see an older number.
+        self.tick.send_modify(|tick| tick.revision = last);
+    }
+
+    /// Tells of own changes, which follow the revision `after`; unless those before them were not told yet: then all
+    /// are to be read from the tables. Tells whether it did.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn publish_after(&self, after: u64, entries: &mut Vec<Entry>) -> bool {
+        let told = self.revision() >= after;
+        if told && let Some(last) = entries.last().map(|entry| entry.revision) {
+            self.publish_others(entries, last);
+        }
+        entries.clear();
+        told
+    }
+
+    /// Takes up again at a revision: what was before is to be read from the tables.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn skip_to(&self, revision: u64) {
+        let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        if revision > self.revision() {
+            ring.entries.clear();
+            ring.before = revision;
+            self.tick.send_modify(|tick| tick.revision = revision);
+        }
+    }
+
+    /// Tells of a schema that another server made, unless a newer one is known.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn publish_newer_catalog(&self, catalog: &Arc<Catalog>) {
+        let mut known = self.catalog.write().unwrap_or_else(PoisonError::into_inner);
+        if catalog.generation > known.generation {
+            *known = catalog.clone();
+            drop(known);
+            self.tick.send_modify(|tick| tick.generation = tick.generation.max(catalog.generation));
+        }
+    }
+
+    /// Tells whether the database can be reached.
+    pub(crate) fn set_away(&self, away: bool) {
+        self.tick.send_if_modified(|tick| std::mem::replace(&mut tick.away, away) != away);
+    }
+
     /// Tells that nothing will change any more.
     pub(crate) fn close(&self) {
         self.tick.send_modify(|tick| tick.closed = true);
@@ -121,7 +197,21 @@ impl Hub {
     /// Up to `limit` changes after a revision; `None` when the ring does not reach back that far.
     pub(crate) fn after(&self, revision: u64, limit: usize) -> Option<Vec<Entry>> {
         let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
-        let skip = revision.checked_sub(ring.before)? as usize;
-        Some(ring.entries.range(skip.min(ring.entries.len())..).take(limit).copied().collect())
+        if revision < ring.before {
+            return None;
+        }
+        let skip = ring.entries.partition_point(|entry| entry.revision <= revision);
+        Some(ring.entries.range(skip..).take(limit).copied().collect())
+    }
+}
+
+impl Ring {
+    /// Takes newer changes in, and lets the oldest go.
+    fn extend(&mut self, entries: impl Iterator<Item = Entry>) {
+        self.entries.extend(entries);
+        let surplus = self.entries.len().saturating_sub(RING);
+        if let Some(last) = self.entries.drain(..surplus).next_back() {
+            self.before = last.revision;
+        }
     }
 }

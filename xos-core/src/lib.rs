@@ -31,6 +31,7 @@ mod rules;
 #[cfg(feature = "server")]
 pub mod server;
 mod shell;
+mod sql;
 mod store;
 
 pub use crate::core::EmbeddedCore;

@@ -27,6 +27,10 @@ const CORE: &str = "core";
 impl Store {
     /// Loads or unloads models, or tells what is loaded.
     pub(crate) fn onboard(&mut self, what: &Onboard) -> Outcome<Onboarded> {
+        self.exclusively(|store| store.onboard_alone(what))
+    }
+
+    fn onboard_alone(&mut self, what: &Onboard) -> Outcome<Onboarded> {
         match what {
             Onboard::Load(load) => self.load(load),
             Onboard::Unload { name, cleanup } => self.unload(name, *cleanup),

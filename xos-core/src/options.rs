@@ -8,7 +8,8 @@ use xos_model_client::{ModelDef, Timestamp};
 /// What an acknowledged write survives.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
 pub enum Durability {
-    /// The death of the process, also by `kill -9`. A loss of power may take the last moments before it.
+    /// The death of the process, also by `kill -9`. A loss of power may take the last moments before it; not with
+    /// PostgreSQL, whose commits always wait for its disk.
     #[default]
     Normal,
     /// A loss of power too: each commit waits for the disk.
@@ -32,7 +33,7 @@ pub enum Threads {
     #[default]
     Automatic,
     /// Each call does its work before it answers, on the caller's thread, one at a time: the same calls in the same
-    /// order always have the same effect.
+    /// order always have the same effect. Not with PostgreSQL: there it is the same as `Own`.
     Inline,
     /// One thread writes, grouping what waits into one transaction; reads of a file run beside it.
     Own,
@@ -69,12 +70,13 @@ pub struct Options {
     /// Where the time comes from. Default: the system's clock.
     pub clock: Clock,
     /// How many pages of 4096 bytes the database may have; a write that needs more fails as on a full disk.
-    /// Default: no limit but the disk's.
+    /// Files and memory only. Default: no limit but the disk's.
     pub max_pages: Option<u32>,
     /// How many purged objects are remembered for feeds that start at an old cursor; an older cursor gets a gap.
     /// Default: 100,000.
     pub tombstones: u32,
-    /// How many connections read a file at once, while another writes. Default: 2.
+    /// How many connections read a file or a server at once, while another writes. With PostgreSQL two more are open:
+    /// one writes, one listens. Default: 2.
     pub readers: usize,
     /// The models that are there without being loaded. Default: those of every core.
     #[doc(hidden)]

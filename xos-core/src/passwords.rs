@@ -144,6 +144,7 @@ pub(crate) fn check(password: &str) -> Result<(), String> {
 }
 
 /// Whether this is a hash, so that somebody can log in.
+#[cfg(feature = "server")]
 pub(crate) fn is_hash(stored: &str) -> bool {
     stored.starts_with(HASH)
 }

@@ -105,6 +105,7 @@ pub(crate) struct World {
     pub(crate) policies: Policies,
     pub(crate) files: Files,
     pub(crate) objects: Objects,
+    pub(crate) behind: utility::Behind,
     pub(crate) extensions: Vec<Box<dyn Extension>>,
 }
 
@@ -112,6 +113,7 @@ impl World {
     /// The answer to a call. Reflection and health have services of their own.
     pub(crate) async fn answer(&self, call: &Call) -> Answer {
         let Some((service, method)) = call.service_and_method() else { return Err(status::no_method()) };
+        self.files.follow(&self.policies).await?;
         match service {
             "xos.xos" => objects::answer(self, method, call).await,
             "xos.utility" => utility::answer(self, method, call).await,
@@ -136,6 +138,7 @@ impl World {
             policies: Policies::new(core.clone()),
             files: Files::new(core.clone()),
             objects: Objects::new(),
+            behind: utility::Behind::default(),
             extensions,
             core,
         }

@@ -1,5 +1,7 @@
 //! Where the store runs: on the caller's thread, or on one of its own.
 
+#[cfg(feature = "postgres")]
+mod listener;
 mod readers;
 mod writer;
 
@@ -8,7 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use xos_model_client::{Error, ErrorKind, Result, Write, Written};
 
-use self::readers::Readers;
+#[cfg(feature = "postgres")]
+use self::listener::Listener;
+use self::readers::{Readers, Source};
 use self::writer::Writer;
 use crate::hub::Hub;
 use crate::options::{Options, Threads};
@@ -20,6 +24,9 @@ pub(crate) enum Shell {
     Inline(Mutex<Option<Store>>),
     /// On a thread of its own. Reads of a file run beside it.
     Own { writer: Writer, readers: Option<Readers> },
+    /// On a thread of its own, beside readers; another listens to what other servers change.
+    #[cfg(feature = "postgres")]
+    Server { writer: Writer, readers: Readers, listener: Listener },
     /// Only a reader of a file that another process may be writing.
     ReadOnly(Mutex<Option<Db>>),
 }
@@ -40,8 +47,23 @@ impl Shell {
             return Ok(Shell::Inline(Mutex::new(Some(store))));
         }
         let hub = store.hub.clone();
-        let readers = path.map(|path| Readers::new(path, hub, options.readers));
+        let readers = path.map(|path| Readers::new(Source::File(path.to_owned()), hub, options.readers));
         Ok(Shell::Own { writer: Writer::start(store)?, readers })
+    }
+
+    /// The store of a database that other servers use too.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn on_server(
+        store: Store,
+        target: std::sync::Arc<crate::sql::target::Target>,
+        heard: Arc<crate::sql::postgres::Heard>,
+        options: &Options,
+    ) -> Result<Self> {
+        let hub = store.hub.clone();
+        let readers = Readers::new(Source::Server(target.clone()), hub.clone(), options.readers);
+        let writer = Writer::start(store)?;
+        let listener = Listener::start(target, heard, hub, writer.housekeeper())?;
+        Ok(Shell::Server { writer, readers, listener })
     }
 
     /// Makes the writes of one call.
@@ -56,6 +78,8 @@ impl Shell {
                 }
             }
             Shell::Own { writer, .. } => writer.write(writes).await,
+            #[cfg(feature = "postgres")]
+            Shell::Server { writer, .. } => writer.write(writes).await,
             Shell::ReadOnly(_) => writes.iter().map(|_| Err(read_only())).collect(),
         }
     }
@@ -72,15 +96,17 @@ impl Shell {
                 work(store).map_err(|fault| store.told(fault))
             }
             Shell::Own { writer, .. } => writer.run(work).await,
+            #[cfg(feature = "postgres")]
+            Shell::Server { writer, .. } => writer.run(work).await,
             Shell::ReadOnly(_) => Err(read_only()),
         }
     }
 
-    /// Runs something that reads. What was acknowledged before is seen.
+    /// Runs something that reads. What was acknowledged before is seen. On a server it may run twice.
     pub(crate) async fn read<T: Send + 'static>(
         &self,
         size: Size,
-        work: impl FnOnce(&mut Db) -> Outcome<T> + Send + 'static,
+        work: impl Fn(&mut Db) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
         match self {
             Shell::Inline(store) => {
@@ -90,7 +116,9 @@ impl Shell {
                 work(&mut store.db).map_err(|fault| store.told(fault))
             }
             Shell::Own { readers: Some(readers), .. } => readers.run(size, work).await,
-            Shell::Own { writer, readers: None } => writer.run(|store| work(&mut store.db)).await,
+            #[cfg(feature = "postgres")]
+            Shell::Server { readers, .. } => readers.run(Size::Many, work).await,
+            Shell::Own { writer, readers: None } => writer.run(move |store| work(&mut store.db)).await,
             Shell::ReadOnly(db) => {
                 let mut db = db.lock().unwrap_or_else(PoisonError::into_inner);
                 let db = db.as_mut().ok_or_else(closed)?;
@@ -107,6 +135,12 @@ impl Shell {
                 if let Some(readers) = readers {
                     readers.close();
                 }
+                writer.close();
+            }
+            #[cfg(feature = "postgres")]
+            Shell::Server { writer, readers, listener } => {
+                readers.close();
+                listener.close();
                 writer.close();
             }
             Shell::ReadOnly(db) => drop(db.lock().unwrap_or_else(PoisonError::into_inner).take()),

@@ -18,6 +18,8 @@ mod plan;
 mod query;
 mod reaper;
 mod row;
+#[cfg(feature = "postgres")]
+mod server;
 mod set;
 mod template;
 mod transaction;
@@ -32,13 +34,14 @@ use xos_model_client::{Caller, ModelId, Timestamp};
 pub(crate) use self::catalog::{Catalog, Column, Layout, StoredModel};
 pub(crate) use self::db::Db;
 pub(crate) use self::ddl::{
-    constant, create as create_table, definition, group_name, index, index_name, pairs, unique_group,
+    constant, create as create_table, definition, group_name, group_of, index, index_name, index_of, pairs,
+    unique_group,
 };
 pub(crate) use self::draft::Draft;
 pub(crate) use self::fault::{Fault, Outcome, store_error};
 pub(crate) use self::history::Replay;
 pub(crate) use self::meta::{read_catalog, read_generation, read_services};
-pub(crate) use self::values::{Bound, Storage, quoted};
+pub(crate) use self::values::{Storage, bound, quoted};
 
 use crate::hub::{Entry, Hub, What};
 use crate::lock::Lock;
@@ -61,6 +64,11 @@ pub(crate) struct Store {
     tombstones_kept: u64,
     /// Statements that update columns of a table, by model and set of its own fields.
     updates: HashMap<(ModelId, u128), Arc<str>>,
+    /// What is known besides of a database that other servers use too.
+    #[cfg(feature = "postgres")]
+    shared: Option<server::Shared>,
+    /// Whether a transaction is open into which those of its parts go.
+    within: bool,
     /// Held as long as the store lives; dropped after the connection is closed.
     _lock: Option<Lock>,
 }
@@ -96,7 +104,7 @@ impl Store {
     /// Statements of other models mean nothing any more.
     pub(crate) fn forget_statements(&mut self) {
         self.updates.clear();
-        self.db.connection.flush_prepared_statement_cache();
+        self.db.connection.forget_statements();
     }
 
     /// Gives out the next revision for a change.
@@ -104,6 +112,11 @@ impl Store {
         self.revision += 1;
         self.pending.push(Entry { revision: self.revision, root, id, leaf, what });
         self.revision
+    }
+
+    /// Whether other servers write into the same database.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.db.connection.is_remote()
     }
 
     /// Whether objects wait to be looked at by the reaper.
@@ -129,6 +142,9 @@ impl Store {
             tombstones: 0,
             tombstones_kept: u64::from(options.tombstones),
             updates: HashMap::new(),
+            #[cfg(feature = "postgres")]
+            shared: None,
+            within: false,
             _lock: lock,
         }
     }

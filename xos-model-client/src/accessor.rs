@@ -1,5 +1,6 @@
 //! The one way to a core: [`ModelAccessor`].
 
+use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -150,8 +151,8 @@ pub enum Guard {
     Fence(Term),
 }
 
-/// One write.
-#[derive(Clone, Debug)]
+/// One write. Its `Debug` does not show passwords.
+#[derive(Clone)]
 pub struct Write {
     /// The model, and what the positions in `op` mean; the answer is laid out the same way.
     pub shape: Arc<Shape>,
@@ -163,6 +164,27 @@ pub struct Write {
     pub by: Caller,
     /// Under which condition.
     pub guard: Guard,
+}
+
+impl fmt::Debug for Write {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut op = self.op.clone();
+        if let Op::Create(fields) | Op::Set { fields, .. } = &mut op {
+            let is_password = |at: FieldPos| {
+                self.shape.fields().get(usize::from(at)).is_some_and(|field| field.name == "password")
+            };
+            for (_, value) in fields.iter_mut().filter(|(at, _)| is_password(*at)) {
+                *value = Value::Text("[a password]".to_owned());
+            }
+        }
+        f.debug_struct("Write")
+            .field("shape", &self.shape)
+            .field("target", &self.target)
+            .field("op", &op)
+            .field("by", &self.by)
+            .field("guard", &self.guard)
+            .finish()
+    }
 }
 
 /// The answer to a write.

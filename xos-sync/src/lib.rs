@@ -42,6 +42,7 @@ mod run;
 mod served;
 mod shell;
 mod signals;
+#[cfg(feature = "embedded")]
 mod socket;
 mod step;
 mod synchronizer;

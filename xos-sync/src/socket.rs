@@ -8,6 +8,7 @@ pub(crate) const LONGEST: usize = 100;
 
 /// Who is at the other end of a socket.
 #[derive(Debug)]
+#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "nobody goes through it"))]
 pub(crate) enum Found {
     /// Somebody listens.
     Served,
@@ -43,6 +44,7 @@ pub(crate) fn short(socket: &Path) -> PathBuf {
 }
 
 /// Why a path cannot be that of a socket.
+#[cfg(any(feature = "serve", test))]
 pub(crate) fn too_long(socket: &Path) -> Option<String> {
     let length = short(socket).as_os_str().len();
     (length > LONGEST).then(|| {

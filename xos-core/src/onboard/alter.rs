@@ -1,9 +1,13 @@
 //! Changing the tables.
 
+#[cfg(feature = "postgres")]
+mod links;
+
 use std::sync::Arc;
 
 use xos_model_client::ModelId;
 
+use crate::sql::{Connection, params};
 use crate::store::{
     Catalog, Layout, Outcome, Storage, Store, create_table, definition, group_name, index, index_name, pairs,
     quoted, unique_group,
@@ -33,55 +37,89 @@ pub(super) fn alter(store: &Store, catalog: &Catalog, alterations: &[Alteration]
     let connection = &store.db.connection;
     let table_of =
         |id: usize| catalog.layout(ModelId(id as u16)).map(|layout| layout.table.clone()).unwrap_or_default();
-    let run = |sql: &str| connection.execute_batch(sql);
+    let drop = |table: &str| {
+        // On a server the links of other tables would keep it; they are made again at the end.
+        let cascade = if store.is_shared() { " CASCADE" } else { "" };
+        format!("DROP TABLE {table}{cascade}")
+    };
+    let mut script = Script { connection, text: String::new() };
+    if store.is_shared() {
+        // What was deleted before in this transaction is checked now: its tables may go.
+        script.add("SET CONSTRAINTS ALL IMMEDIATE");
+    }
     // All old tables first, lists before what they lead to: a new one may take the place of another.
     for alteration in alterations {
         if let Alteration::Drop { lists, .. } = alteration {
-            for list in lists {
-                run(&format!("DROP TABLE {list}"))?;
-            }
+            lists.iter().for_each(|list| script.add(&drop(list)));
         }
     }
     for alteration in alterations {
         if let Alteration::Drop { table, .. } = alteration {
-            run(&format!("DROP TABLE {table}"))?;
+            script.add(&drop(table));
         }
     }
     for alteration in alterations {
         match alteration {
             Alteration::Drop { .. } => {}
             Alteration::Create(model) => {
-                for statement in
-                    create_table(catalog.expect_layout(*model)?, catalog.info(*model)?, &table_of)
-                {
-                    run(&statement)?;
+                let layout = catalog.expect_layout(*model)?;
+                for statement in create_table(layout, catalog.info(*model)?, &table_of) {
+                    script.add(&statement);
                 }
             }
             Alteration::Add(model, field) => {
                 for statement in add(catalog.expect_layout(*model)?, catalog, *field, &table_of) {
-                    run(&statement)?;
+                    script.add(&statement);
                 }
             }
             Alteration::FillWithNow(model, field) => {
+                script.run()?;
                 let layout = catalog.expect_layout(*model)?;
                 let column = &layout.columns[*field].name;
                 let now = store.now_seconds();
-                connection.execute(&format!("UPDATE {} SET {column} = ?1", layout.table), [now])?;
+                connection.execute(&format!("UPDATE {} SET {column} = ?1", layout.table), params![now])?;
             }
             Alteration::Index(model, field) => {
                 let layout = catalog.expect_layout(*model)?;
                 let column = &layout.columns[*field];
-                run(&format!("DROP INDEX IF EXISTS {}", index_name(layout, &column.plain)))?;
+                script.add(&format!("DROP INDEX IF EXISTS {}", index_name(layout, &column.plain)));
                 let def = &catalog.info(*model)?.fields[*field].def;
                 if let Some(sql) = index(layout, column, def) {
-                    run(&sql)?;
+                    script.add(&sql);
                 }
             }
-            Alteration::DropIndex(name) => run(&format!("DROP INDEX IF EXISTS {name}"))?,
-            Alteration::Group(model, group) => run(&unique_group(catalog.expect_layout(*model)?, group))?,
+            Alteration::DropIndex(name) => script.add(&format!("DROP INDEX IF EXISTS {name}")),
+            Alteration::Group(model, group) => {
+                script.add(&unique_group(catalog.expect_layout(*model)?, group));
+            }
         }
     }
+    script.run()?;
+    #[cfg(feature = "postgres")]
+    if let Some(postgres) = connection.postgres() {
+        links::make(connection, postgres, catalog)?;
+    }
     Ok(())
+}
+
+/// Statements that go to the database together.
+struct Script<'a> {
+    connection: &'a Connection,
+    text: String,
+}
+
+impl Script<'_> {
+    fn add(&mut self, statement: &str) {
+        self.text.push_str(statement);
+        self.text.push_str(";\n");
+    }
+
+    fn run(&mut self) -> Outcome<()> {
+        if self.text.is_empty() {
+            return Ok(());
+        }
+        self.connection.batch(&std::mem::take(&mut self.text))
+    }
 }
 
 fn add(layout: &Layout, catalog: &Catalog, field: usize, table_of: &dyn Fn(usize) -> String) -> Vec<String> {
@@ -112,10 +150,12 @@ pub(super) fn tables(layout: &Layout) -> Alteration {
 }
 
 impl Store {
-    /// Uses another catalog from now on, and tells those who listen.
+    /// Uses another catalog from now on, and tells those who listen; on a server they are told with the commit.
     pub(super) fn use_catalog(&mut self, catalog: Arc<Catalog>) {
         self.db.catalog = catalog.clone();
         self.forget_statements();
-        self.hub.publish_catalog(catalog);
+        if !self.is_shared() {
+            self.hub.publish_catalog(catalog);
+        }
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn alterations(
             old_info: old.info(*id)?,
             new: next.expect_layout(*id)?,
             new_info: next.info(*id)?,
-            objects: count(store, &layout.table, "1")?,
+            objects: count(store, &layout.table, "1 = 1")?,
         };
         if change.objects == 0 && !layout.is_bottom() {
             // Nothing can be lost; making the table again also allows what cannot be altered.
@@ -244,14 +244,14 @@ impl Change<'_> {
 
     fn duplicates(&self, columns: &str, condition: &str) -> Outcome<u64> {
         let sql = format!(
-            "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {condition} GROUP BY {columns} HAVING count(*) > 1)",
+            "SELECT count(*) FROM (SELECT 1 FROM {} WHERE {condition} GROUP BY {columns} HAVING count(*) > 1) x",
             self.old.table
         );
-        Ok(self.store.db.connection.query_row(&sql, [], |row| row.get(0))?)
+        self.store.db.connection.number(&sql)
     }
 }
 
 fn count(store: &Store, table: &str, condition: &str) -> Outcome<u64> {
     let sql = format!("SELECT count(*) FROM {table} WHERE {condition}");
-    Ok(store.db.connection.query_row(&sql, [], |row| row.get(0))?)
+    store.db.connection.number(&sql)
 }

@@ -6,6 +6,7 @@ use xos_model_client::{Caller, Cleanup, ModelId, ModelName, Onboarded};
 
 use super::alter::{Alteration, alter, tables};
 use super::{CORE, Kept, listed, refused};
+use crate::sql::{Row, params};
 use crate::store::{Catalog, Outcome, Store, read_services};
 
 impl Store {
@@ -88,11 +89,11 @@ impl Store {
         for model in models {
             let layout = self.db.catalog.expect_layout(*model)?;
             let sql = format!(
-                "SELECT count(*), coalesce(sum(deleted), 0) FROM {} WHERE leaf = ?1",
+                "SELECT count(*), CAST(coalesce(sum(deleted), 0) AS INTEGER) FROM {} WHERE leaf = ?1",
                 layout.bottom_table
             );
-            let (all, gone): (u64, u64) =
-                self.db.connection.query_row(&sql, [model.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let counts = |row: &Row<'_>| Ok((row.get::<u64>(0)?, row.get::<u64>(1)?));
+            let (all, gone) = self.db.connection.one(&sql, params![model.0], counts)?.unwrap_or_default();
             live += all - gone;
             deleted += gone;
         }
@@ -111,7 +112,7 @@ impl Store {
 
     /// Purges the objects of these models with all that links to them, whatever state they are in.
     fn purge_all_of(&mut self, models: &[ModelId]) -> Outcome<()> {
-        self.db.connection.execute_batch("PRAGMA defer_foreign_keys = ON")?;
+        self.db.connection.links_are_checked_at_commit()?;
         for (bottom, id) in self.objects_of(models)? {
             if let Some(object) = self.reached(bottom, id)? {
                 self.purge_with_all_that_links(object)?;
@@ -125,11 +126,9 @@ impl Store {
         for model in models {
             let layout = self.db.catalog.expect_layout(*model)?;
             let sql = format!("SELECT id FROM {} WHERE leaf = ?1 ORDER BY id DESC", layout.bottom_table);
-            let mut statement = self.db.connection.prepare(&sql)?;
-            let ids = statement.query_map([model.0], |row| row.get(0))?;
-            for id in ids {
-                found.push((layout.bottom, id?));
-            }
+            found.extend(
+                self.db.connection.all(&sql, params![model.0], |row| Ok((layout.bottom, row.get(0)?)))?,
+            );
         }
         Ok(found)
     }

@@ -1,6 +1,6 @@
 //! Hashing passwords, and checking them: argon2id, on threads that may block.
 //!
-//! 19 MiB, 2 passes, 1 lane (the parameters that the crate and OWASP recommend): about 15 ms a password. At most
+//! 19 MiB, 2 passes, 1 lane (the parameters that the crate and OWASP recommend): tens of milliseconds of one processor. At most
 //! [`AT_ONCE`] are at work at once in a process, so that nobody can keep the machine busy, or fill it, by logging in.
 
 use std::fmt;
@@ -57,12 +57,14 @@ impl Secret {
 }
 
 /// The turn of one password. Others wait until its work has ended, also when nobody waits for the result any more.
-pub(crate) struct Turn(Option<SemaphorePermit<'static>>);
+pub(crate) struct Turn {
+    _permit: Option<SemaphorePermit<'static>>,
+}
 
 /// Waits until it is the turn of one more password.
 pub(crate) async fn turn() -> Turn {
     // The semaphore is never closed.
-    Turn(TURNS.acquire().await.ok())
+    Turn { _permit: TURNS.acquire().await.ok() }
 }
 
 impl Turn {

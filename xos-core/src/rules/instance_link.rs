@@ -1,9 +1,9 @@
 //! What a `ServiceInstanceLink` may connect.
 
-use rusqlite::OptionalExtension;
 use xos_model_client::{FieldFault, ModelInfo, Value};
 
-use crate::store::{Bound, Db, Draft, Outcome};
+use crate::sql::Sql;
+use crate::store::{Db, Draft, Outcome, bound};
 
 /// The fields of a link between service instances.
 #[derive(Clone, Debug)]
@@ -50,13 +50,9 @@ impl LinkFields {
             terms.join(" AND "),
             fields.len() + 1
         );
-        let mut statement = db.connection.prepare_cached(&sql)?;
-        for (at, value) in values.iter().enumerate() {
-            statement.raw_bind_parameter(at + 1, Bound(value))?;
-        }
-        statement.raw_bind_parameter(fields.len() + 1, draft.id.get())?;
-        let twin = statement.raw_query().next()?.map(|row| row.get::<_, i32>(0)).transpose();
-        if let Some(id) = twin.optional()?.flatten() {
+        let given = values.iter().map(bound).chain([Sql::from(draft.id.get())]);
+        let twin = db.connection.one(&sql, given, |row| Ok(row.get::<i32>(0)?))?;
+        if let Some(id) = twin {
             let attributes: Vec<String> = fields
                 .iter()
                 .zip(&values)

@@ -1,9 +1,9 @@
 //! Values that only one object may have. Soft-deleted objects hold theirs until they are purged, as in the real core.
 
-use rusqlite::OptionalExtension;
 use xos_model_client::{FieldFault, ModelInfo};
 
-use crate::store::{Bound, Db, Draft, Layout, Outcome, Storage};
+use crate::sql::SqlError;
+use crate::store::{Catalog, Db, Draft, Layout, Outcome, Storage, bound, group_of, index_of};
 
 /// Checks the unique fields and groups that are to be stored.
 pub(super) fn check(draft: &mut Draft<'_>, db: &Db) -> Outcome<()> {
@@ -15,9 +15,8 @@ pub(super) fn check(draft: &mut Draft<'_>, db: &Db) -> Outcome<()> {
         }
         let column = draft.column(field);
         let sql = format!("SELECT id FROM {} WHERE {} = ?1", draft.layout.tables[column.level], column.name);
-        let held_by =
-            db.connection.prepare_cached(&sql)?.query_row([Bound(value)], |row| row.get::<_, i32>(0));
-        if let Some(id) = held_by.optional()?.filter(|id| *id != draft.id.get()) {
+        let held_by = db.connection.one(&sql, [bound(value)], |row| Ok(row.get::<i32>(0)?))?;
+        if let Some(id) = held_by.filter(|id| *id != draft.id.get()) {
             let problem = held(db, draft.layout, id, "has this value", "the field is unique")?;
             draft.faults.push(FieldFault::of(def.def.name.to_string(), problem));
         }
@@ -49,9 +48,7 @@ fn check_group(draft: &mut Draft<'_>, db: &Db, layout: &Layout, group: &[usize])
         .map(|(at, field)| format!("{} = ?{}", layout.columns[*field].name, at + 1))
         .collect();
     let sql = format!("SELECT id FROM {} WHERE {}", layout.table, terms.join(" AND "));
-    let bound = rusqlite::params_from_iter(values.iter().map(Bound));
-    let held_by =
-        db.connection.prepare_cached(&sql)?.query_row(bound, |row| row.get::<_, i32>(0)).optional()?;
+    let held_by = db.connection.one(&sql, values.iter().map(bound), |row| Ok(row.get::<i32>(0)?))?;
     if let Some(id) = held_by.filter(|id| *id != draft.id.get()) {
         let (first, rest) = names(layout, group);
         let rule = format!("{first} and {rest} are unique together");
@@ -81,16 +78,52 @@ fn held(db: &Db, layout: &Layout, id: i32, what: &str, rule: &str) -> Outcome<St
 }
 
 /// What a broken index of the database means: the last line of defence, should two checks have passed.
-pub(crate) fn explain_constraint(error: &rusqlite::Error, info: &ModelInfo) -> Option<Vec<FieldFault>> {
-    let rusqlite::Error::SqliteFailure(_, Some(message)) = error else { return None };
-    let columns = message.strip_prefix("UNIQUE constraint failed: ")?;
-    let names: Vec<&str> = columns.split(", ").filter_map(|column| column.rsplit('.').next()).collect();
-    let known = names.iter().all(|name| {
-        info.field(name)
-            .is_some_and(|field| Storage::of(field.def.kind) != Storage::Links && !field.def.is_id())
-    });
-    known.then(|| {
-        let first = names.first().map_or("", |name| name);
-        vec![FieldFault::of(first, format!("another object has the same {} (unique)", names.join(", ")))]
+pub(crate) fn explain_constraint(
+    error: &SqlError,
+    info: &ModelInfo,
+    catalog: &Catalog,
+) -> Option<Vec<FieldFault>> {
+    match error {
+        SqlError::Sqlite(rusqlite::Error::SqliteFailure(_, Some(message))) => {
+            let columns = message.strip_prefix("UNIQUE constraint failed: ")?;
+            let names: Vec<&str> =
+                columns.split(", ").filter_map(|column| column.rsplit('.').next()).collect();
+            let known = names.iter().all(|name| {
+                info.field(name)
+                    .is_some_and(|field| Storage::of(field.def.kind) != Storage::Links && !field.def.is_id())
+            });
+            known.then(|| vec![same(&names)])
+        }
+        #[cfg(feature = "postgres")]
+        SqlError::Server { code, constraint: Some(index), .. } => {
+            let names = indexed(index, info, catalog)?;
+            match code.as_str() {
+                "23505" => Some(vec![same(&names)]),
+                // An index of this database holds less than a field may.
+                "54000" => Some(vec![FieldFault::of(
+                    *names.first()?,
+                    "is too long for a field with an index in PostgreSQL: at most about 2,700 bytes",
+                )]),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+fn same(names: &[&str]) -> FieldFault {
+    let first = names.first().map_or("", |name| name);
+    FieldFault::of(first, format!("another object has the same {} (unique)", names.join(", ")))
+}
+
+/// The fields of an index of one of the object's tables.
+#[cfg(feature = "postgres")]
+fn indexed<'a>(index: &str, info: &ModelInfo, catalog: &'a Catalog) -> Option<Vec<&'a str>> {
+    use crate::sql::dialect::plain_fit;
+    info.chain.iter().filter_map(|level| catalog.layout(*level)).find_map(|layout| {
+        let plain = |field: &usize| layout.columns[*field].plain.as_str();
+        let one = layout.own.clone().find(|field| plain_fit(&index_of(layout, plain(field))) == index);
+        let group = || layout.unique_groups.iter().find(|group| plain_fit(&group_of(layout, group)) == index);
+        one.map(|field| vec![plain(&field)]).or_else(|| Some(group()?.iter().map(plain).collect()))
     })
 }

@@ -2,12 +2,16 @@
 
 mod written;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::sync::Mutex;
 
 use tonic::Status;
 use xos_model_client::{ServiceFile, ServiceFiles, xproto};
 
 use self::written::Written;
+use super::policies::Policies;
 use crate::EmbeddedCore;
 use crate::onboard::{KEPT, Kept};
 
@@ -15,7 +19,14 @@ use crate::onboard::{KEPT, Kept};
 pub(crate) struct Files {
     core: EmbeddedCore,
     written: Written,
+    /// The generation of the schema up to which the policies know the services.
+    followed: AtomicU64,
+    /// The services that the policies know.
+    known: Mutex<BTreeSet<String>>,
 }
+
+/// Before the first generation.
+const NEVER: u64 = u64::MAX;
 
 /// A service that is loaded, or was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +40,39 @@ pub(crate) struct Service {
 
 impl Files {
     pub(crate) fn new(core: EmbeddedCore) -> Self {
-        Files { written: Written::new(core.clone()), core }
+        Files {
+            written: Written::new(core.clone()),
+            core,
+            followed: AtomicU64::new(NEVER),
+            known: Mutex::default(),
+        }
+    }
+
+    /// Gives the policies what services say of theirs, when something was loaded or unloaded since the last time, by
+    /// whomever: through this server, by the program around it, or by another process with the same database.
+    ///
+    /// # Errors
+    ///
+    /// When the files cannot be read.
+    pub(super) async fn follow(&self, policies: &Policies) -> Result<(), Status> {
+        if self.followed.load(Ordering::Acquire) == self.core.catalog().generation {
+            return Ok(());
+        }
+        let mut known = self.known.lock().await;
+        let generation = self.core.catalog().generation;
+        if self.followed.load(Ordering::Acquire) == generation {
+            return Ok(());
+        }
+        let documents = self.documents().await?;
+        for gone in known.iter().filter(|name| !documents.iter().any(|(service, _)| service == *name)) {
+            policies.forget(gone);
+        }
+        for (service, document) in &documents {
+            policies.learn(service, document);
+        }
+        *known = documents.into_iter().map(|(service, _)| service).collect();
+        self.followed.store(generation, Ordering::Release);
+        Ok(())
     }
 
     /// What is kept of one service.
@@ -91,8 +134,7 @@ impl Files {
     /// # Errors
     ///
     /// When they cannot be read.
-    #[allow(dead_code, reason = "the policies of services are read from them at start-up")]
-    pub(crate) async fn documents(&self) -> Result<Vec<(String, xproto::Document)>, Status> {
+    pub(super) async fn documents(&self) -> Result<Vec<(String, xproto::Document)>, Status> {
         let mut found = Vec::new();
         for service in self.services().await?.into_iter().filter(|service| !service.unloaded) {
             let files = &service.files.xprotos;

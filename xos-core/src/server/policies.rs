@@ -268,7 +268,7 @@ impl Policies {
 }
 
 /// The core's policies.
-fn core_policies() -> Result<Document, xproto::SyntaxErrors> {
+pub(super) fn core_policies() -> Result<Document, xproto::SyntaxErrors> {
     xproto::parse("core.xproto", include_str!("policies/core.xproto"))
 }
 

@@ -11,6 +11,7 @@ pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
         return Err(no_method());
     }
     read_empty(&call.message).map_err(malformed)?;
+    world.behind.reads(call, world.core.catalog().generation);
     let served = world.objects.served(&world.core);
     Ok(served.descriptors().await?.answer())
 }

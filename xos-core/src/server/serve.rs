@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http2;
@@ -112,19 +113,21 @@ pub(super) async fn serve<S>(
     let mut http = std::pin::pin!(builder.serve_connection(io, service));
     tokio::select! {
         biased;
-        ended = http.as_mut() => return told(peer, ended),
+        ended = http.as_mut() => told(peer, ended),
         () = silent(left, &spoken) => {
             tracing::debug!(?peer, "closed a connection that said nothing");
             return;
         }
-        () = reached(&mut phase, Phase::Stopping) => http.as_mut().graceful_shutdown(),
+        () = reached(&mut phase, Phase::Stopping) => {
+            http.as_mut().graceful_shutdown();
+            tokio::select! {
+                biased;
+                ended = http => told(peer, ended),
+                () = reached(&mut phase, Phase::Cut) => return,
+            }
+        }
     }
-    tokio::select! {
-        biased;
-        ended = http => told(peer, ended),
-        () = reached(&mut phase, Phase::Cut) => {}
-    }
-    // Calls whose clients have gone away end too.
+    // A call whose client has gone away goes on, and the server does not end before it.
     let calls = connection.shared.limits.calls_per_connection.min(Semaphore::MAX_PERMITS);
     let calls = u32::try_from(calls).unwrap_or(u32::MAX);
     tokio::select! {
@@ -208,7 +211,9 @@ impl Connection {
     async fn work(&self, call: &Call) -> Answer {
         let mut phase = self.shared.phase.clone();
         let began = Instant::now();
-        let answer = AssertUnwindSafe(self.shared.world.answer(call)).catch_unwind();
+        // Boxed for its type, which names no lifetime that the compiler could not prove to be `Send`.
+        let answer: BoxFuture<'_, Answer> = Box::pin(self.shared.world.answer(call));
+        let answer = AssertUnwindSafe(answer).catch_unwind();
         let answer = tokio::select! {
             biased;
             answer = answer => answer.unwrap_or_else(|_| {

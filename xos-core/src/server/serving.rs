@@ -255,7 +255,7 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
-        // Connections and calls end by themselves; listeners are closed when this returns.
+        // Connections and calls end by themselves.
         self.stop.send_replace(Phase::Cut);
         self.doors.iter().for_each(JoinHandle::abort);
     }

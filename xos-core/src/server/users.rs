@@ -10,6 +10,8 @@ mod first_start;
 mod people;
 mod recent;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod throttle;
 
 use std::sync::Arc;
@@ -49,7 +51,6 @@ pub(crate) struct Person {
 
 /// The users of a core.
 pub(crate) struct Users {
-    core: EmbeddedCore,
     people: Arc<People>,
     checks: Checks,
     sessions: Sessions,
@@ -58,12 +59,7 @@ pub(crate) struct Users {
 impl Users {
     pub(crate) fn new(core: EmbeddedCore) -> Self {
         let people = Arc::new(People::new(core.clone()));
-        Users {
-            checks: Checks::new(core.clone(), people.clone()),
-            sessions: Sessions::new(core.clone()),
-            people,
-            core,
-        }
+        Users { checks: Checks::new(core.clone(), people.clone()), sessions: Sessions::new(core), people }
     }
 
     /// Who makes a call. Credentials count on the Unix socket too; without any, whoever opened it may do everything.

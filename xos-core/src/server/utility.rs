@@ -1,6 +1,7 @@
 //! The service `xos.utility`: logging in, what this core is, and what a synchronizer has yet to look at.
 
 mod about;
+mod behind;
 mod dirty;
 mod messages;
 mod populated;
@@ -13,10 +14,12 @@ use super::small::{empty, reply, request};
 use super::status::no_method;
 use messages::{LoginRequest, LoginResponse};
 
+pub(crate) use behind::Behind;
+
 /// Answers a call of it.
 pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
     match method {
-        "NoOp" => empty(),
+        "NoOp" => world.behind.check(call, world.core.catalog().generation).and_then(|()| empty()),
         "Login" => {
             let LoginRequest { username, password } = request(call)?;
             reply(&LoginResponse { sessionid: world.users.login(&username, &password, call.peer).await? })

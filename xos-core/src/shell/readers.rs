@@ -1,6 +1,6 @@
-//! Connections that read a file while another one writes it.
+//! Connections that read a database while another one writes it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
@@ -9,11 +9,21 @@ use xos_model_client::{ErrorKind, Result};
 
 use super::{Size, closed};
 use crate::hub::Hub;
+#[cfg(feature = "postgres")]
+use crate::sql::target::Target;
 use crate::store::{Db, Outcome};
+
+/// Where the connections lead to.
+#[derive(Clone)]
+pub(crate) enum Source {
+    File(PathBuf),
+    #[cfg(feature = "postgres")]
+    Server(Arc<Target>),
+}
 
 /// A few connections for reading, opened when they are needed.
 pub(crate) struct Readers {
-    path: PathBuf,
+    source: Source,
     hub: Arc<Hub>,
     permits: Arc<Semaphore>,
     /// `None` when the core was closed.
@@ -21,9 +31,9 @@ pub(crate) struct Readers {
 }
 
 impl Readers {
-    pub(super) fn new(path: &Path, hub: Arc<Hub>, count: usize) -> Self {
+    pub(super) fn new(source: Source, hub: Arc<Hub>, count: usize) -> Self {
         Readers {
-            path: path.to_owned(),
+            source,
             hub,
             permits: Arc::new(Semaphore::new(count.max(1))),
             idle: Arc::new(Mutex::new(Some(Vec::new()))),
@@ -33,19 +43,17 @@ impl Readers {
     pub(super) async fn run<T: Send + 'static>(
         &self,
         size: Size,
-        work: impl FnOnce(&mut Db) -> Outcome<T> + Send + 'static,
+        work: impl Fn(&mut Db) -> Outcome<T> + Send + 'static,
     ) -> Result<T> {
         let permit = self.permits.clone().acquire_owned().await.map_err(|_| closed())?;
-        let (path, hub, idle) = (self.path.clone(), self.hub.clone(), self.idle.clone());
+        let (source, hub, idle) = (self.source.clone(), self.hub.clone(), self.idle.clone());
         let read = move || {
             let waiting = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(Vec::pop);
             let mut db = match waiting.ok_or_else(closed)? {
                 Some(db) => db,
-                None => Db::reader(&path, hub.catalog())?,
+                None => source.open(&hub)?,
             };
-            // Published after the commit that made its tables, so what is read from now on has them.
-            db.catalog = hub.catalog();
-            let result = work(&mut db).map_err(|fault| fault.told(&db.path));
+            let result = source.read(&mut db, &hub, &work).map_err(|fault| fault.told(&db.path));
             if let Some(idle) = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
                 idle.push(db);
             }
@@ -65,5 +73,27 @@ impl Readers {
     pub(super) fn close(&self) {
         self.permits.close();
         drop(self.idle.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+impl Source {
+    fn open(&self, hub: &Hub) -> Result<Db> {
+        match self {
+            Source::File(path) => Db::reader(path, hub.catalog()),
+            #[cfg(feature = "postgres")]
+            Source::Server(target) => Db::on_server(target.clone(), hub.catalog()),
+        }
+    }
+
+    fn read<T>(&self, db: &mut Db, hub: &Hub, work: &dyn Fn(&mut Db) -> Outcome<T>) -> Outcome<T> {
+        match self {
+            Source::File(_) => {
+                // Published after the commit that made its tables, so what is read from now on has them.
+                db.catalog = hub.catalog();
+                work(db)
+            }
+            #[cfg(feature = "postgres")]
+            Source::Server(_) => db.read_on_server(work, Some(hub)),
+        }
     }
 }

@@ -70,6 +70,12 @@ impl Writer {
         answered.await.unwrap_or_else(|_| Err(lost()))
     }
 
+    /// A way to ask for what is to be done from time to time; it does not keep the thread.
+    #[cfg(feature = "postgres")]
+    pub(super) fn housekeeper(&self) -> Housekeeper {
+        Housekeeper(self.jobs().map(|jobs| jobs.downgrade()))
+    }
+
     fn jobs(&self) -> Option<mpsc::Sender<Job>> {
         self.jobs.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -83,6 +89,24 @@ impl Writer {
         {
             tracing::error!("the thread that writes the database panicked; this is a bug, please report it");
         }
+    }
+}
+
+/// Asks the thread that writes to look for what other servers left undone.
+#[cfg(feature = "postgres")]
+pub(super) struct Housekeeper(Option<mpsc::WeakSender<Job>>);
+
+#[cfg(feature = "postgres")]
+impl Housekeeper {
+    pub(super) fn ask(&self) {
+        let Some(jobs) = self.0.as_ref().and_then(mpsc::WeakSender::upgrade) else { return };
+        let job = Job::Run(Box::new(|store| {
+            if let Err(fault) = store.keep_house() {
+                store.warn(fault);
+            }
+        }));
+        // When so much waits that there is no place, it is asked again later.
+        let _ = jobs.try_send(job);
     }
 }
 

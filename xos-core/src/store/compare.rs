@@ -1,19 +1,19 @@
 //! What a field is compared with, and how.
 
 use regex::Regex;
-use rusqlite::types::Value as Sql;
 use xos_model_client::compared::{bool, expected, integer, is_of_text, link, name, parse_time};
 use xos_model_client::{FieldDef, Operator, Value};
 
 use super::functions::fold;
 use super::query::is_nothing;
 use super::values::Storage;
+use crate::sql::Operand;
 
 /// A comparison: `{x}` stands for the column, `{v}` for the value.
 #[derive(Debug)]
 pub(crate) struct Comparison {
     pub(crate) sql: &'static str,
-    pub(crate) value: Option<Sql>,
+    pub(crate) value: Option<Operand>,
 }
 
 /// How a field that is no list is compared; or why it cannot be.
@@ -50,26 +50,29 @@ pub(crate) fn comparison(
         ));
     }
     let value = match storage {
-        Storage::Text => Sql::Text(text(operator, value)?),
-        Storage::Bool => Sql::Integer(i64::from(bool(value)?)),
-        Storage::Int => Sql::Integer(integer(value)?),
-        Storage::Float => Sql::Real(float(value)?),
-        Storage::Time => Sql::Real(time(value)?),
-        Storage::Link | Storage::Links => Sql::Integer(link(value)?),
+        Storage::Text => text(operator, value)?,
+        Storage::Bool => Operand::Int(i64::from(bool(value)?)),
+        Storage::Int => Operand::Int(integer(value)?),
+        Storage::Float => Operand::Real(float(value)?),
+        Storage::Time => Operand::Real(time(value)?),
+        Storage::Link | Storage::Links => Operand::Int(link(value)?),
     };
     Ok(Comparison { sql, value: Some(value) })
 }
 
-fn text(operator: Operator, value: &Value) -> Result<String, String> {
+fn text(operator: Operator, value: &Value) -> Result<Operand, String> {
     let Value::Text(text) = value else { return Err(expected("a text", value)) };
+    if text.contains('\0') {
+        return Err("must not contain the character NUL: no text of an object has it".to_owned());
+    }
     let pattern = match operator {
-        Operator::IExact | Operator::IContains => return Ok(fold(text)),
+        Operator::IExact | Operator::IContains => return Ok(Operand::Text(fold(text))),
         Operator::Regex => text.clone(),
         Operator::IRegex => format!("(?i){text}"),
-        _ => return Ok(text.clone()),
+        _ => return Ok(Operand::Text(text.clone())),
     };
     match Regex::new(&pattern) {
-        Ok(_) => Ok(pattern),
+        Ok(_) => Ok(Operand::Pattern(pattern)),
         Err(error) => Err(format!(
             "is not a regular expression this core knows (look-around and back-references do not exist here): {error}"
         )),

@@ -5,10 +5,11 @@ use xos_model_client::{Caller, DefaultValue, ErrorKind, FieldPos, ObjectId, Valu
 use super::draft::Draft;
 use super::fault::{Fault, Outcome};
 use super::plan::ShapePlan;
-use super::values::{Bound, Storage};
+use super::values::{Storage, bound};
 use super::{Store, caller_number, write};
 use crate::hub::What;
 use crate::rules::{self, explain_constraint, normalise};
+use crate::sql::Sql;
 
 impl Store {
     /// Creates an object with defaults for what is not given.
@@ -69,7 +70,7 @@ impl Store {
 
     fn insert(&mut self, draft: &Draft<'_>, by: Caller) -> Outcome<ObjectId> {
         match self.all_or_nothing(|store| store.insert_rows(draft, by)) {
-            Err(Fault::Sql(error)) => Err(match explain_constraint(&error, draft.info) {
+            Err(Fault::Sql(error)) => Err(match explain_constraint(&error, draft.info, &self.db.catalog) {
                 Some(faults) => Fault::invalid(draft.info.name(), draft.id, faults),
                 None => Fault::Sql(error),
             }),
@@ -82,33 +83,21 @@ impl Store {
         let mut id = ObjectId::UNSET;
         for (level, model) in draft.info.chain.iter().enumerate() {
             let layout = catalog.expect_layout(*model)?;
-            let mut statement = self.db.connection.prepare_cached(&layout.insert)?;
-            let mut place = 2;
-            if level == 0 {
-                statement.raw_bind_parameter(1, draft.info.id.0)?;
-                statement.raw_bind_parameter(2, self.revision + 1)?;
-                statement.raw_bind_parameter(3, caller_number(by))?;
-                place = 4;
-            } else {
-                statement.raw_bind_parameter(1, id.get())?;
-            }
-            for (field, value) in draft.changes() {
+            let own = draft.changes().filter_map(|(field, value)| {
                 let column = draft.column(field);
-                if column.level == level && column.storage != Storage::Links {
-                    statement.raw_bind_parameter(place, Bound(value))?;
-                    place += 1;
-                }
-            }
-            statement.raw_execute()?;
-            drop(statement);
+                (column.level == level && column.storage != Storage::Links).then(|| bound(value))
+            });
             if level == 0 {
-                let given = self.db.connection.last_insert_rowid();
+                let first = [draft.info.id.0.into(), (self.revision + 1).into(), caller_number(by).into()];
+                let given = self.db.connection.insert(&layout.insert, first.into_iter().chain(own))?;
                 let Ok(number) = i32::try_from(given) else {
                     let what = "give out another id: all 2,147,483,647 were used".to_owned();
                     return Err(ErrorKind::Unsupported(what).into());
                 };
                 id = ObjectId::new(number);
                 self.next_revision(draft.info.root, number, draft.info.id, What::Saved(by));
+            } else {
+                self.db.connection.execute(&layout.insert, [Sql::from(id.get())].into_iter().chain(own))?;
             }
         }
         self.store_lists(draft, id)?;

@@ -137,7 +137,12 @@ pub(crate) fn index(layout: &Layout, column: &Column, def: &FieldDef) -> Option<
 
 /// The name of the index of a column.
 pub(crate) fn index_name(layout: &Layout, column: &str) -> String {
-    quoted(&format!("{}.{column}", layout.plain))
+    quoted(&index_of(layout, column))
+}
+
+/// The same, not quoted.
+pub(crate) fn index_of(layout: &Layout, column: &str) -> String {
+    format!("{}.{column}", layout.plain)
 }
 
 /// The index that keeps the values of a group of fields together unique.
@@ -148,8 +153,13 @@ pub(crate) fn unique_group(layout: &Layout, group: &[usize]) -> String {
 
 /// The name of the index of a group.
 pub(crate) fn group_name(layout: &Layout, group: &[usize]) -> String {
+    quoted(&group_of(layout, group))
+}
+
+/// The same, not quoted.
+pub(crate) fn group_of(layout: &Layout, group: &[usize]) -> String {
     let names: Vec<&str> = group.iter().map(|field| layout.columns[*field].plain.as_str()).collect();
-    quoted(&format!("{}.{}", layout.plain, names.join("+")))
+    format!("{}.{}", layout.plain, names.join("+"))
 }
 
 /// The table of a many-to-many field.

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use rusqlite::params;
 use xos_model_client::{Caller, Guard, ModelId, ObjectId, Op, Target, Touch, Value, Write, Written};
 
 use super::db::leaf;
@@ -13,6 +12,7 @@ use super::row::PurgeFlags;
 use super::{Store, caller_number};
 use crate::hub::What;
 use crate::rules::Rule;
+use crate::sql::params;
 
 /// An object that a deletion reaches.
 #[derive(Copy, Clone, Debug)]
@@ -72,15 +72,16 @@ impl Store {
         let catalog = &self.db.catalog;
         for link in &catalog.expect_layout(leaf_model)?.backlinks {
             let bottom = catalog.expect_layout(link.from)?.bottom;
-            let mut statement = self.db.connection.prepare_cached(&link.select)?;
-            let mut rows = statement.query([id])?;
-            while let Some(row) = rows.next()? {
+            let mut flow = ControlFlow::Continue(());
+            self.db.connection.each(&link.select, params![id], |row| {
                 let flags = PurgeFlags::read(row, 3)?;
                 let reached =
                     Reached { id: row.get(0)?, leaf: leaf(row, 1)?, bottom, deleted: row.get(2)?, flags };
-                if visit(reached).is_break() {
-                    return Ok(ControlFlow::Break(()));
-                }
+                flow = visit(reached);
+                Ok(flow)
+            })?;
+            if flow.is_break() {
+                return Ok(flow);
             }
         }
         Ok(ControlFlow::Continue(()))
@@ -93,7 +94,7 @@ impl Store {
         let sql = format!(
             "UPDATE {table} SET deleted = 1, enacted = NULL, policed = NULL, revision = ?2, by_whom = ?3 WHERE id = ?1"
         );
-        self.db.connection.prepare_cached(&sql)?.execute(params![object.id, revision, caller_number(by)])?;
+        self.db.connection.execute(&sql, params![object.id, revision, caller_number(by)])?;
         if object.flags.may_go() {
             self.candidates.insert((object.bottom, object.id));
         }

@@ -3,11 +3,13 @@
 use rusqlite::ErrorCode;
 use xos_model_client::{Error, ErrorKind, FieldFault, ModelName, ObjectId, SchemaFault};
 
+use crate::sql::SqlError;
+
 /// What went wrong: with the database, or with what was asked for.
 #[derive(Debug)]
 pub(crate) enum Fault {
     /// The database's own error.
-    Sql(rusqlite::Error),
+    Sql(SqlError),
     /// Anything else, ready to be told.
     Told(Error),
 }
@@ -25,14 +27,21 @@ impl Fault {
     pub(crate) fn told(self, path: &str) -> Error {
         match self {
             Fault::Told(error) => error,
+            Fault::Sql(error) if error.is_away() => away(path, &error),
             Fault::Sql(error) => store_error(path, explain(&error), Some(error)),
         }
     }
 }
 
+impl From<SqlError> for Fault {
+    fn from(error: SqlError) -> Self {
+        Fault::Sql(error)
+    }
+}
+
 impl From<rusqlite::Error> for Fault {
     fn from(error: rusqlite::Error) -> Self {
-        Fault::Sql(error)
+        Fault::Sql(error.into())
     }
 }
 
@@ -55,17 +64,54 @@ impl From<SchemaFault> for Fault {
 }
 
 /// An error of the database at `path`.
-pub(crate) fn store_error(path: &str, problem: impl Into<String>, source: Option<rusqlite::Error>) -> Error {
+pub(crate) fn store_error(path: &str, problem: impl Into<String>, source: Option<SqlError>) -> Error {
     let source = source.map(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>);
     ErrorKind::Store { path: path.to_owned(), problem: problem.into(), source }.into()
 }
 
+/// The server of the database at `path` cannot be reached now: nobody's failure, and tried again later.
+pub(crate) fn away(path: &str, error: &SqlError) -> Error {
+    Error::away(format!("the database {path} cannot be used now: {error}; it is tried again with each call"))
+}
+
+/// A statement that should not have been.
+const BUG: &str = "did not take a statement; this is a bug of the embedded core, please report it";
+
 /// What is wrong, and what to do.
-pub(crate) fn explain(error: &rusqlite::Error) -> String {
-    let Some(code) = error.sqlite_error_code() else {
-        return "did not take a statement; this is a bug of the embedded core, please report it".to_owned();
+pub(crate) fn explain(error: &SqlError) -> String {
+    let text = match error {
+        SqlError::Sqlite(error) => error.sqlite_error_code().map_or(BUG, of_sqlite),
+        SqlError::Mismatch(_) => "holds something unreadable; restore it from a backup",
+        #[cfg(feature = "postgres")]
+        SqlError::Nul => "cannot hold a text with the character NUL, nothing was stored; leave it out",
+        #[cfg(feature = "postgres")]
+        SqlError::Away(_) => "cannot be reached; nothing was stored",
+        #[cfg(feature = "postgres")]
+        SqlError::Server { code, .. } => of_server(code),
     };
-    let text = match code {
+    text.to_owned()
+}
+
+#[cfg(feature = "postgres")]
+fn of_server(code: &str) -> &'static str {
+    match code {
+        "53100" => "is full, nothing was stored; make room on the disk of its server",
+        "53200" => "needs more memory than its server has, nothing was stored",
+        "42501" => {
+            "refuses its user a right, nothing was stored; grant it USAGE and CREATE on the schema, or let it create the schema"
+        }
+        "28P01" | "28000" => {
+            "refuses the user; check the user and the password in its URL, and the server's pg_hba.conf"
+        }
+        "3D000" => "does not exist; create it (createdb), or give the URL of another one",
+        "54000" | "54001" => "cannot hold a value of that size, nothing was stored",
+        _ if code.starts_with("XX") => "is damaged; look at its server's log, and restore it from a backup",
+        _ => BUG,
+    }
+}
+
+fn of_sqlite(code: ErrorCode) -> &'static str {
+    match code {
         ErrorCode::DiskFull => {
             "is full, nothing was stored; make room on its disk, or raise its limit of pages"
         }
@@ -87,7 +133,6 @@ pub(crate) fn explain(error: &rusqlite::Error) -> String {
         }
         ErrorCode::OutOfMemory => "needs more memory than there is, nothing was stored",
         ErrorCode::TooBig => "cannot hold a value of that size, nothing was stored",
-        _ => "did not take a statement; this is a bug of the embedded core, please report it",
-    };
-    text.to_owned()
+        _ => BUG,
+    }
 }

@@ -1,12 +1,14 @@
 //! The changes after a revision, and the tombstones of what was purged.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::ops::ControlFlow;
+
 use xos_model_client::ModelId;
 
 use super::db::{Db, leaf};
 use super::fault::Outcome;
 use super::{Store, caller_of};
 use crate::hub::{Entry, What};
+use crate::sql::{Connection, params};
 
 /// The key under which the newest forgotten tombstone is kept.
 const FORGOTTEN: &str = "forgotten";
@@ -52,35 +54,30 @@ impl Db {
         let sql = format!(
             "SELECT revision, id, leaf, by_whom FROM {table} WHERE revision > ?1 ORDER BY revision LIMIT ?2"
         );
-        let mut statement = self.connection.prepare_cached(&sql)?;
-        let mut rows = statement.query(params![after, limit as i64])?;
-        while let Some(row) = rows.next()? {
+        self.connection.each(&sql, params![after, limit], |row| {
             let leaf = leaf(row, 2)?;
             let root = self.catalog.info(leaf)?.root;
             let what = What::Saved(caller_of(row.get(3)?));
             entries.push(Entry { revision: row.get(0)?, root, id: row.get(1)?, leaf, what });
-        }
-        Ok(())
+            Ok(ControlFlow::Continue(()))
+        })
     }
 
     fn purged(&self, after: u64, limit: usize, entries: &mut Vec<Entry>) -> Outcome<()> {
         let sql =
             "SELECT revision, root, id, leaf FROM _tombstone WHERE revision > ?1 ORDER BY revision LIMIT ?2";
-        let mut statement = self.connection.prepare_cached(sql)?;
-        let mut rows = statement.query(params![after, limit as i64])?;
-        while let Some(row) = rows.next()? {
+        self.connection.each(sql, params![after, limit], |row| {
             let (root, leaf) = (leaf(row, 1)?, leaf(row, 3)?);
             entries.push(Entry { revision: row.get(0)?, root, id: row.get(2)?, leaf, what: What::Purged });
-        }
-        Ok(())
+            Ok(ControlFlow::Continue(()))
+        })
     }
 }
 
 impl Store {
     /// Counts the tombstones: when a file is opened.
     pub(super) fn count_tombstones(&mut self) -> Outcome<()> {
-        self.tombstones =
-            self.db.connection.query_row("SELECT count(*) FROM _tombstone", [], |row| row.get(0))?;
+        self.tombstones = self.db.connection.number("SELECT count(*) FROM _tombstone")?;
         Ok(())
     }
 
@@ -92,15 +89,13 @@ impl Store {
             return Ok(());
         }
         let connection = &self.db.connection;
-        let newest: Option<u64> = connection
-            .query_row(
-                "SELECT revision FROM _tombstone ORDER BY revision DESC LIMIT 1 OFFSET ?1",
-                [kept],
-                |row| row.get(0),
-            )
-            .optional()?;
-        let Some(newest) = newest else { return Ok(()) };
-        connection.execute("DELETE FROM _tombstone WHERE revision <= ?1", [newest])?;
+        let sql = "SELECT revision FROM _tombstone ORDER BY revision DESC LIMIT 1 OFFSET ?1";
+        let newest = connection.one(sql, params![kept], |row| Ok(row.get::<u64>(0)?))?;
+        let Some(newest) = newest else {
+            // Another server on the same database forgot them.
+            return self.count_tombstones();
+        };
+        connection.execute("DELETE FROM _tombstone WHERE revision <= ?1", params![newest])?;
         connection.execute(
             "INSERT INTO _state (key, value) VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = excluded.value",
             params![FORGOTTEN, newest],
@@ -111,6 +106,6 @@ impl Store {
 }
 
 fn forgotten(connection: &Connection) -> Outcome<u64> {
-    let mut statement = connection.prepare_cached("SELECT value FROM _state WHERE key = ?1")?;
-    Ok(statement.query_row([FORGOTTEN], |row| row.get(0)).optional()?.unwrap_or(0))
+    let sql = "SELECT value FROM _state WHERE key = ?1";
+    Ok(connection.one(sql, params![FORGOTTEN], |row| Ok(row.get(0)?))?.unwrap_or(0))
 }

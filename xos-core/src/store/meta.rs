@@ -1,33 +1,33 @@
 //! The models themselves, as they are kept in the database.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::ops::ControlFlow;
+
 use xos_model_client::ModelDef;
 
 use super::catalog::{Catalog, StoredModel};
 use super::fault::{Fault, Outcome, store_error};
+use crate::sql::{Connection, params};
 
 /// The key under which the generation of the schema is kept.
 const GENERATION: &str = "generation";
 
 /// The generation of the schema in a database.
 pub(crate) fn read_generation(connection: &Connection) -> Outcome<u64> {
-    let mut statement = connection.prepare_cached("SELECT value FROM _state WHERE key = ?1")?;
-    Ok(statement.query_row([GENERATION], |row| row.get(0)).optional()?.unwrap_or(0))
+    let sql = "SELECT value FROM _state WHERE key = ?1";
+    Ok(connection.one(sql, params![GENERATION], |row| Ok(row.get(0)?))?.unwrap_or(0))
 }
 
 /// All models of a database.
 pub(crate) fn read_catalog(connection: &Connection, path: &str) -> Outcome<Catalog> {
     let generation = read_generation(connection)?;
-    let mut statement =
-        connection.prepare("SELECT id, service, table_name, gone, def FROM _model ORDER BY id")?;
-    let mut rows = statement.query([])?;
+    let sql = "SELECT id, service, table_name, gone, def FROM _model ORDER BY id";
     let mut models: Vec<Option<StoredModel>> = Vec::new();
-    while let Some(row) = rows.next()? {
+    connection.each(sql, [], |row| {
         let id: usize = row.get(0)?;
         models.resize_with(id, || None);
         if row.get(3)? {
             models.push(None);
-            continue;
+            return Ok(ControlFlow::Continue(()));
         }
         let text: String = row.get(4)?;
         let def: ModelDef = serde_json::from_str(&text).map_err(|error| {
@@ -36,7 +36,8 @@ pub(crate) fn read_catalog(connection: &Connection, path: &str) -> Outcome<Catal
             Fault::Told(store_error(path, problem, None))
         })?;
         models.push(Some(StoredModel { def, service: row.get(1)?, table: row.get(2)? }));
-    }
+        Ok(ControlFlow::Continue(()))
+    })?;
     Ok(Catalog::new(generation, models)?)
 }
 
@@ -46,7 +47,7 @@ pub(crate) fn write_catalog(connection: &Connection, old: &Catalog, new: &Catalo
         let before = old.stored.get(id);
         match (before.and_then(Option::as_ref), model) {
             (Some(_), None) => {
-                connection.execute("UPDATE _model SET gone = 1 WHERE id = ?1", [id])?;
+                connection.execute("UPDATE _model SET gone = 1 WHERE id = ?1", params![id])?;
             }
             (before, Some(model)) => {
                 let same =
@@ -72,16 +73,15 @@ fn write_model(connection: &Connection, id: usize, model: &StoredModel) -> Outco
     connection.execute(
         "INSERT INTO _model (id, name, service, table_name, def) VALUES (?1, ?2, ?3, ?4, ?5) \
          ON CONFLICT (id) DO UPDATE SET service = excluded.service, def = excluded.def",
-        params![id, model.def.name, model.service, model.table, def],
+        params![id, model.def.name.as_ref(), model.service.as_str(), model.table.as_str(), def.as_str()],
     )?;
     Ok(())
 }
 
 /// The services that have loaded models, with their versions, by name.
 pub(crate) fn read_services(connection: &Connection) -> Outcome<Vec<(String, String)>> {
-    let mut statement = connection.prepare_cached("SELECT name, version FROM _service ORDER BY name")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let sql = "SELECT name, version FROM _service ORDER BY name";
+    connection.all(sql, [], |row| Ok((row.get(0)?, row.get(1)?)))
 }
 
 /// Stores the version of a service; `None` removes the service.
@@ -90,9 +90,8 @@ pub(crate) fn write_service(connection: &Connection, name: &str, version: Option
         Some(version) => connection.execute(
             "INSERT INTO _service (name, version) VALUES (?1, ?2) \
              ON CONFLICT (name) DO UPDATE SET version = excluded.version",
-            [name, version],
-        )?,
-        None => connection.execute("DELETE FROM _service WHERE name = ?1", [name])?,
-    };
-    Ok(())
+            params![name, version],
+        ),
+        None => connection.execute("DELETE FROM _service WHERE name = ?1", params![name]),
+    }
 }

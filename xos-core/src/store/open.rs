@@ -16,6 +16,7 @@ use super::{Store, functions, template};
 use crate::hub::Hub;
 use crate::lock::Lock;
 use crate::options::{Durability, Options};
+use crate::sql;
 
 /// Marks a file as ours: "XOSC".
 const APPLICATION: i32 = 0x584F_5343;
@@ -87,12 +88,17 @@ impl Store {
     }
 
     /// A new database in memory with the models of every core, made without a template.
-    pub(super) fn template() -> Outcome<Self> {
+    pub(super) fn template() -> Outcome<(Connection, Arc<Catalog>)> {
         let options = Options::default();
         let connection = Connection::open_in_memory()?;
         set_up(&connection, &options)?;
         initialise(&connection)?;
-        Self::on(connection, IN_MEMORY, &options, None, None)
+        let store = Self::on(connection, IN_MEMORY, &options, None, None)?;
+        match store.db.connection {
+            sql::Connection::Sqlite(connection) => Ok((connection, store.db.catalog)),
+            #[cfg(feature = "postgres")]
+            sql::Connection::Postgres(_) => Err(store_error(IN_MEMORY, "is no file", None).into()),
+        }
     }
 
     fn on(
@@ -102,6 +108,7 @@ impl Store {
         lock: Option<Lock>,
         ready: Option<Arc<Catalog>>,
     ) -> Outcome<Self> {
+        let connection = sql::Connection::Sqlite(connection);
         let is_ready = ready.is_some();
         let catalog = match ready {
             Some(catalog) => catalog,
@@ -143,7 +150,7 @@ impl Db {
             Ok(connection)
         };
         let connection = open().map_err(|fault: Fault| fault.told(&name))?;
-        Ok(Db::new(connection, name, catalog))
+        Ok(Db::new(sql::Connection::Sqlite(connection), name, catalog))
     }
 
     /// A connection that reads a file which another process may be writing.
@@ -165,6 +172,7 @@ impl Db {
                     None,
                 )));
             }
+            let connection = sql::Connection::Sqlite(connection);
             let catalog = Arc::new(read_catalog(&connection, &name)?);
             Ok(Db::new(connection, name.clone(), catalog))
         };

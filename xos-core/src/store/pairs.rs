@@ -6,6 +6,7 @@ use super::Store;
 use super::draft::Draft;
 use super::fault::Outcome;
 use super::values::Storage;
+use crate::sql::params;
 
 impl Store {
     /// Makes the lists of an object exactly what they are to be.
@@ -17,11 +18,11 @@ impl Store {
             let connection = &self.db.connection;
             let gone = format!("DELETE FROM {} WHERE source = ?1 AND target = ?2", column.name);
             for target in stored.iter().filter(|target| wanted.binary_search(target).is_err()) {
-                connection.prepare_cached(&gone)?.execute([source.get(), target.get()])?;
+                connection.execute(&gone, params![source.get(), target.get()])?;
             }
             let new = format!("INSERT INTO {} (source, target) VALUES (?1, ?2)", column.name);
             for target in wanted.iter().filter(|target| stored.binary_search(target).is_err()) {
-                connection.prepare_cached(&new)?.execute([source.get(), target.get()])?;
+                connection.execute(&new, params![source.get(), target.get()])?;
             }
         }
         Ok(())

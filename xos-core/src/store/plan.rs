@@ -37,11 +37,20 @@ pub(crate) struct ShapePlan {
     pub(crate) head_by_id: String,
     /// Reads `id`, `revision`, `leaf` and values of the object `?1`.
     pub(crate) get_by_id: String,
+    /// The same of several objects, whose ids are `?1`, for a server.
+    #[cfg(feature = "postgres")]
+    pub(crate) get_by_ids: String,
 }
 
-/// The statement that reads a list of the object `?1`.
+/// The statements that read a list.
 #[derive(Debug)]
-pub(crate) struct LinksSql(pub(crate) String);
+pub(crate) struct LinksSql {
+    /// Of the object `?1`.
+    pub(crate) of_one: String,
+    /// Of several objects, whose ids are `?1`, for a server: source and target.
+    #[cfg(feature = "postgres")]
+    pub(crate) of_many: String,
+}
 
 impl ShapePlan {
     fn new(catalog: &Catalog, shape: &Arc<Shape>) -> Result<Self, Error> {
@@ -58,6 +67,8 @@ impl ShapePlan {
             levels: 1,
             head_by_id: String::new(),
             get_by_id: String::new(),
+            #[cfg(feature = "postgres")]
+            get_by_ids: String::new(),
         };
         for (position, field) in shape.fields().iter().enumerate() {
             let name = info.expect_field(&field.name)?.def.name.clone();
@@ -76,7 +87,12 @@ impl ShapePlan {
         }
         let from = layout.from(plan.levels);
         plan.head_by_id = format!("SELECT {HEAD}{} {from} WHERE t0.id = ?1", plan.select);
-        plan.get_by_id = format!("SELECT t0.id, t0.revision, t0.leaf{} {from} WHERE t0.id = ?1", plan.select);
+        let get = format!("SELECT t0.id, t0.revision, t0.leaf{} {from} WHERE t0.id", plan.select);
+        plan.get_by_id = format!("{get} = ?1");
+        #[cfg(feature = "postgres")]
+        {
+            plan.get_by_ids = format!("{get} = ANY(?1)");
+        }
         Ok(plan)
     }
 
@@ -90,11 +106,13 @@ impl ShapePlan {
 fn links_sql(catalog: &Catalog, column: &super::catalog::Column) -> LinksSql {
     let target = column.target.and_then(|target| catalog.layout(target));
     let bottom = target.map_or("", |layout| layout.bottom_table.as_str());
-    LinksSql(format!(
-        "SELECT p.target FROM {} p JOIN {bottom} b ON b.id = p.target WHERE p.source = ?1 AND b.deleted = 0 \
-         ORDER BY p.target",
-        column.name
-    ))
+    let from =
+        format!("FROM {} p JOIN {bottom} b ON b.id = p.target WHERE b.deleted = 0 AND p.source", column.name);
+    LinksSql {
+        of_one: format!("SELECT p.target {from} = ?1 ORDER BY p.target"),
+        #[cfg(feature = "postgres")]
+        of_many: format!("SELECT p.source, p.target {from} = ANY(?1) ORDER BY p.target"),
+    }
 }
 
 /// The plans of one generation of the schema.

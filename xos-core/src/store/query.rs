@@ -1,6 +1,5 @@
 //! Queries as statements.
 
-use rusqlite::types::Value as Sql;
 use xos_model_client::{
     Condition, Error, ErrorKind, FieldInfo, ModelInfo, Operator, Query, QueryKind, Value,
 };
@@ -11,6 +10,7 @@ use super::ddl::{DELETED, DELETED_POLICY, DIRTY, DIRTY_POLICY, LIVE};
 use super::fault::Outcome;
 use super::plan::ShapePlan;
 use super::values::Storage;
+use crate::sql::Operand;
 
 /// More models than this are asked for in one list instead of one branch each (SQLite permits 500 branches).
 const MOST_BRANCHES: usize = 100;
@@ -19,7 +19,7 @@ const MOST_BRANCHES: usize = 100;
 #[derive(Debug)]
 pub(crate) struct Statement {
     pub(crate) sql: String,
-    pub(crate) values: Vec<Sql>,
+    pub(crate) values: Vec<Operand>,
 }
 
 /// The predicate of a kind of query; that of the index is the same text.
@@ -34,10 +34,16 @@ pub(crate) fn predicate(kind: QueryKind) -> &'static str {
 }
 
 /// The statement for a query.
-pub(crate) fn compile(catalog: &Catalog, plan: &ShapePlan, query: &Query) -> Outcome<Statement> {
+pub(crate) fn compile(
+    catalog: &Catalog,
+    plan: &ShapePlan,
+    query: &Query,
+    on_server: bool,
+) -> Outcome<Statement> {
     let layout = catalog.expect_layout(plan.model)?;
     let info = catalog.info(plan.model)?;
-    let mut conditions = Conditions { catalog, values: Vec::new(), levels: plan.levels, selective: false };
+    let mut conditions =
+        Conditions { catalog, values: Vec::new(), levels: plan.levels, selective: false, on_server };
     let mut all = String::new();
     for condition in &query.conditions {
         all.push_str(" AND ");
@@ -60,7 +66,7 @@ pub(crate) fn compile(catalog: &Catalog, plan: &ShapePlan, query: &Query) -> Out
             .map(|leaf| format!("{select} WHERE t0.leaf = {} AND t0.id > ?1 AND {kind}{all}", leaf.0));
         let branches: Vec<String> = branches.collect();
         if branches.is_empty() {
-            format!("{select} WHERE 0 AND t0.id > ?1{all} LIMIT ?2")
+            format!("{select} WHERE 1 = 0 AND t0.id > ?1{all} LIMIT ?2")
         } else {
             format!("{} ORDER BY 1 LIMIT ?2", branches.join(" UNION ALL "))
         }
@@ -70,9 +76,11 @@ pub(crate) fn compile(catalog: &Catalog, plan: &ShapePlan, query: &Query) -> Out
 
 struct Conditions<'a> {
     catalog: &'a Catalog,
-    values: Vec<Sql>,
+    values: Vec<Operand>,
     levels: u32,
     selective: bool,
+    /// Whether patterns have to be in the words of PostgreSQL.
+    on_server: bool,
 }
 
 impl Conditions<'_> {
@@ -141,6 +149,7 @@ impl Conditions<'_> {
         let comparison = comparison.map_err(told)?;
         Ok(match comparison.value {
             Some(value) => {
+                let value = self.pattern(value).map_err(told)?;
                 let place = self.place(value);
                 comparison.sql.replace("{x}", name).replace("{v}", &place)
             }
@@ -159,12 +168,23 @@ impl Conditions<'_> {
         if condition.value.is_null() {
             return Ok(format!("{id} NOT IN (SELECT p.source FROM {} p WHERE {live})", column.name));
         }
-        let member = Sql::Integer(xos_model_client::compared::link(&condition.value)?);
+        let member = Operand::Int(xos_model_client::compared::link(&condition.value)?);
         let place = self.place(member);
         Ok(format!("{id} IN (SELECT p.source FROM {} p WHERE p.target = {place} AND {live})", column.name))
     }
 
-    fn place(&mut self, value: Sql) -> String {
+    /// A pattern as the database knows it.
+    fn pattern(&self, value: Operand) -> Result<Operand, String> {
+        match value {
+            #[cfg(feature = "postgres")]
+            Operand::Pattern(pattern) if self.on_server => {
+                crate::sql::pattern::translate(&pattern).map(Operand::Text)
+            }
+            value => Ok(value),
+        }
+    }
+
+    fn place(&mut self, value: Operand) -> String {
         self.values.push(value);
         format!("?{}", self.values.len() + 2)
     }
@@ -222,7 +242,8 @@ mod tests {
 
     /// How SQLite answers a statement.
     fn plan(store: &Store, sql: &str) -> String {
-        let mut statement = store.db.connection.prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let mut statement =
+            store.db.connection.sqlite().unwrap().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
         for at in 1..=statement.parameter_count() {
             statement.raw_bind_parameter(at, 1).unwrap();
         }
@@ -240,7 +261,7 @@ mod tests {
         let shape = store.db.catalog.schema.expect_model(model).unwrap().shape.clone();
         let shape_plan = store.db.plans.get(&Arc::clone(&store.db.catalog), &shape).unwrap();
         let query = Query { shape, kind, conditions };
-        let statement = compile(&store.db.catalog, &shape_plan, &query).unwrap();
+        let statement = compile(&store.db.catalog, &shape_plan, &query, false).unwrap();
         plan(&store, &statement.sql)
     }
 

@@ -6,7 +6,6 @@
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
-use rusqlite::{OptionalExtension, params};
 use xos_model_client::ModelId;
 
 use super::Store;
@@ -17,6 +16,7 @@ use super::fault::Outcome;
 use super::row::PurgeFlags;
 use super::values::Storage;
 use crate::hub::What;
+use crate::sql::params;
 
 /// The most objects that one transaction purges.
 const MOST_AT_ONCE: usize = 1000;
@@ -40,7 +40,7 @@ impl Store {
         let mut looked_at = HashSet::new();
         let result = self.transaction(|store| {
             // Objects that link to each other in a circle go in any order; the commit sees that none is left.
-            store.db.connection.execute_batch("PRAGMA defer_foreign_keys = ON")?;
+            store.db.connection.links_are_checked_at_commit()?;
             let mut purged = 0;
             while purged < MOST_AT_ONCE {
                 // The newest first: what links to an object is mostly newer, and then nothing blocks it.
@@ -87,13 +87,13 @@ impl Store {
                 "SELECT id, backend_need_delete, backend_need_reap, backend_need_delete_policy FROM {} WHERE {DELETED}",
                 layout.table
             );
-            let mut statement = self.db.connection.prepare(&sql)?;
-            let mut rows = statement.query([])?;
-            while let Some(row) = rows.next()? {
+            let found = &mut self.candidates;
+            self.db.connection.each(&sql, [], |row| {
                 if PurgeFlags::read(row, 1)?.may_go() {
-                    self.candidates.insert((*bottom, row.get(0)?));
+                    found.insert((*bottom, row.get(0)?));
                 }
-            }
+                Ok(ControlFlow::Continue(()))
+            })?;
         }
         Ok(())
     }
@@ -111,11 +111,10 @@ impl Store {
              WHERE id = ?1",
             layout.table
         );
-        let found = self.db.connection.prepare_cached(&sql)?.query_row([id], |row| {
+        self.db.connection.one(&sql, params![id], |row| {
             let flags = PurgeFlags::read(row, 2)?;
             Ok(Reached { id, leaf: leaf(row, 0)?, bottom, deleted: row.get(1)?, flags })
-        });
-        Ok(found.optional()?)
+        })
     }
 
     /// Purges an object and all that links to it, without asking anybody.
@@ -178,23 +177,23 @@ impl Store {
                 }
             } else if column.storage == Storage::Links {
                 let sql = format!("DELETE FROM {} WHERE source = ?1", column.name);
-                self.db.connection.prepare_cached(&sql)?.execute([object.id])?;
+                self.db.connection.execute(&sql, params![object.id])?;
             }
         }
         for pairs in &layout.pairs_to {
             let sql = format!("DELETE FROM {pairs} WHERE target = ?1");
-            self.db.connection.prepare_cached(&sql)?.execute([object.id])?;
+            self.db.connection.execute(&sql, params![object.id])?;
         }
         for table in layout.tables.iter().rev() {
             let sql = format!("DELETE FROM {table} WHERE id = ?1");
-            self.db.connection.prepare_cached(&sql)?.execute([object.id])?;
+            self.db.connection.execute(&sql, params![object.id])?;
         }
         self.candidates.remove(&(object.bottom, object.id));
         let revision = self.next_revision(info.root, object.id, object.leaf, What::Purged);
-        self.db
-            .connection
-            .prepare_cached("INSERT INTO _tombstone (revision, root, id, leaf) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![revision, info.root.0, object.id, object.leaf.0])?;
+        self.db.connection.execute(
+            "INSERT INTO _tombstone (revision, root, id, leaf) VALUES (?1, ?2, ?3, ?4)",
+            params![revision, info.root.0, object.id, object.leaf.0],
+        )?;
         self.tombstones += 1;
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! What each write knows of an object before it changes it.
 
-use rusqlite::Row;
 use xos_model_client::{ModelId, ObjectId, Timestamp, Value, Version};
 
 use super::db::{Db, leaf};
 use super::fault::Outcome;
 use super::plan::{HEAD_COLUMNS, ShapePlan};
+use crate::sql::{Row, SqlError, params};
 
 /// Identity and bookkeeping of an object.
 #[derive(Copy, Clone, Debug)]
@@ -38,7 +38,7 @@ impl PurgeFlags {
     }
 
     /// Reads them from three columns.
-    pub(crate) fn read(row: &Row<'_>, at: usize) -> rusqlite::Result<Self> {
+    pub(crate) fn read(row: &Row<'_>, at: usize) -> Result<Self, SqlError> {
         Ok(PurgeFlags {
             need_delete: row.get(at)?,
             need_reap: row.get(at + 1)?,
@@ -48,8 +48,8 @@ impl PurgeFlags {
 }
 
 impl Head {
-    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
-        let time = |at| Ok::<_, rusqlite::Error>(row.get::<_, Option<f64>>(at)?.map(Timestamp::from_seconds));
+    fn read(row: &Row<'_>) -> Result<Self, SqlError> {
+        let time = |at| Ok::<_, SqlError>(row.get::<Option<f64>>(at)?.map(Timestamp::from_seconds));
         Ok(Head {
             id: row.get(0)?,
             revision: row.get(1)?,
@@ -79,14 +79,15 @@ impl Head {
 impl Db {
     /// Head and values of an object of the plan's model.
     pub(crate) fn head(&self, plan: &ShapePlan, id: ObjectId) -> Outcome<Option<(Head, Vec<Value>)>> {
-        let mut statement = self.connection.prepare_cached(&plan.head_by_id)?;
-        let mut rows = statement.query([id.get()])?;
-        let Some(row) = rows.next()? else { return Ok(None) };
-        let head = Head::read(row)?;
-        if !self.catalog.schema.is_a(head.leaf, plan.model) {
-            return Ok(None);
-        }
-        let values = self.values(plan, row, HEAD_COLUMNS, id)?;
+        let found = self.connection.one(&plan.head_by_id, params![id.get()], |row| {
+            let head = Head::read(row)?;
+            if !self.catalog.schema.is_a(head.leaf, plan.model) {
+                return Ok(None);
+            }
+            Ok(Some((head, self.values(plan, row, HEAD_COLUMNS)?)))
+        })?;
+        let Some((head, mut values)) = found.flatten() else { return Ok(None) };
+        self.fill_lists(plan, id, &mut values)?;
         Ok(Some((head, values)))
     }
 }

@@ -9,10 +9,11 @@ use super::draft::Draft;
 use super::fault::{Fault, Outcome};
 use super::plan::ShapePlan;
 use super::row::{Head, PurgeFlags};
-use super::values::{Bound, Storage};
+use super::values::{Storage, bound};
 use super::{Store, caller_number, write};
 use crate::hub::What;
 use crate::rules::{self, explain_constraint, later_than};
+use crate::sql::Sql;
 
 impl Store {
     /// Sets fields, by the rules.
@@ -92,8 +93,9 @@ impl Store {
         by: Caller,
     ) -> Outcome<u64> {
         let revision = self.next_revision(draft.info.root, head.id, head.leaf, What::Saved(by));
-        let one_statement =
-            draft.changes().all(|(field, _)| draft.column(field).level == 0) && !draft.changes_lists();
+        let one_statement = self.db.connection.survives_errors()
+            && draft.changes().all(|(field, _)| draft.column(field).level == 0)
+            && !draft.changes_lists();
         let stored = if one_statement {
             self.update_rows(catalog, draft, head, revision, by)
         } else {
@@ -104,7 +106,7 @@ impl Store {
         };
         match stored {
             Ok(()) => Ok(revision),
-            Err(Fault::Sql(error)) => Err(match explain_constraint(&error, draft.info) {
+            Err(Fault::Sql(error)) => Err(match explain_constraint(&error, draft.info, catalog) {
                 Some(faults) => Fault::invalid(draft.info.name(), draft.id, faults),
                 None => Fault::Sql(error),
             }),
@@ -134,22 +136,17 @@ impl Store {
                 continue;
             }
             let sql = self.update_sql(catalog, *model, columns)?;
-            let mut statement = self.db.connection.prepare_cached(&sql)?;
-            statement.raw_bind_parameter(1, head.id)?;
-            let mut place = 2;
-            if level == 0 {
-                statement.raw_bind_parameter(2, revision)?;
-                statement.raw_bind_parameter(3, caller_number(by))?;
-                place = 4;
-            }
-            for (field, value) in draft.changes() {
+            let own = draft.changes().filter_map(|(field, value)| {
                 let column = draft.column(field);
-                if column.level == level && column.storage != Storage::Links {
-                    statement.raw_bind_parameter(place, Bound(value))?;
-                    place += 1;
-                }
+                (column.level == level && column.storage != Storage::Links).then(|| bound(value))
+            });
+            let id = Sql::from(head.id);
+            if level == 0 {
+                let first = [id, revision.into(), caller_number(by).into()];
+                self.db.connection.execute(&sql, first.into_iter().chain(own))?;
+            } else {
+                self.db.connection.execute(&sql, [id].into_iter().chain(own))?;
             }
-            statement.raw_execute()?;
         }
         Ok(())
     }

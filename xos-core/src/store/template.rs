@@ -17,7 +17,7 @@ pub(super) fn copy_into(connection: &mut Connection) -> Outcome<Arc<Catalog>> {
     let mut template = TEMPLATE.lock().unwrap_or_else(PoisonError::into_inner);
     let made = match template.take() {
         Some(made) => made,
-        None => Store::template().map(|store| (store.db.connection, store.db.catalog))?,
+        None => Store::template()?,
     };
     let (from, catalog) = template.insert(made);
     Backup::new(from, connection)?.step(-1)?;

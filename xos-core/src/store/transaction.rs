@@ -1,9 +1,10 @@
 //! Transactions and, within them, writes that leave no trace when they fail.
 
-use xos_model_client::{Error, Result, Write, Written};
+use xos_model_client::{Error, ErrorKind, Result, Write, Written};
 
 use super::Store;
-use super::fault::{Fault, Outcome, explain, store_error};
+use super::fault::{Fault, Outcome};
+use crate::sql::SqlError;
 
 /// Where a write began.
 pub(crate) struct Mark {
@@ -30,15 +31,16 @@ impl Store {
         match written {
             Ok(()) => answers,
             Err(fault) => {
+                let told = fault.told(&self.db.path);
+                if told.is_interruption() {
+                    tracing::warn!(error = %told, "a transaction was interrupted");
+                } else {
+                    tracing::error!(error = %told, "a transaction failed; nothing of it was stored");
+                }
                 // An error is not cloned, it is told once for each write that was lost.
-                let problem = match &fault {
-                    Fault::Sql(error) => explain(error),
-                    Fault::Told(error) => error.to_string(),
-                };
-                tracing::error!(database = %self.db.path, problem = %problem, "a transaction failed; nothing of it was stored");
-                let mut first = Some(fault.told(&self.db.path));
-                let path = self.db.path.clone();
-                let mut one = || first.take().unwrap_or_else(|| store_error(&path, problem.clone(), None));
+                let again = Again::of(&told);
+                let mut first = Some(told);
+                let mut one = || first.take().unwrap_or_else(|| again.error());
                 sizes.into_iter().map(|size| (0..size).map(|_| Err(one())).collect()).collect()
             }
         }
@@ -58,35 +60,24 @@ impl Store {
     }
 
     /// Whether an error ended the transaction, or means that nothing can be stored any more.
-    fn is_lost(&self, error: &rusqlite::Error) -> bool {
+    fn is_lost(&self, error: &SqlError) -> bool {
         use rusqlite::ErrorCode::{DatabaseCorrupt, DiskFull, OutOfMemory, ReadOnly, SystemIoFailure};
-        self.db.connection.is_autocommit()
-            || matches!(
-                error.sqlite_error_code(),
-                Some(DiskFull | SystemIoFailure | OutOfMemory | DatabaseCorrupt | ReadOnly)
-            )
+        let code = match error {
+            SqlError::Sqlite(error) => error.sqlite_error_code(),
+            _ => None,
+        };
+        self.db.connection.has_no_transaction()
+            || matches!(code, Some(DiskFull | SystemIoFailure | OutOfMemory | DatabaseCorrupt | ReadOnly))
     }
 
     /// Runs `work` in a transaction. Listeners are told after the commit; after an error nothing happened.
     pub(crate) fn transaction<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
-        if !self.db.connection.is_autocommit() {
-            // A panic left the one before half made.
-            self.db.connection.execute_batch("ROLLBACK")?;
-            self.revision = self.db.last_revision()?;
-            self.pending.clear();
+        if self.within {
+            return work(self);
         }
-        let mark = self.mark();
-        self.db.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-        let result = work(self).and_then(|value| {
-            self.db.connection.prepare_cached("COMMIT")?.execute([])?;
-            Ok(value)
-        });
-        match result {
-            Ok(value) => {
-                self.db.revision = Some(self.revision);
-                self.hub.publish(&mut self.pending);
-                Ok(value)
-            }
+        let mark = self.begin()?;
+        match work(self).and_then(|value| self.commit().map(|()| value)) {
+            Ok(value) => Ok(value),
             Err(fault) => {
                 self.roll_back(&mark);
                 Err(fault)
@@ -94,10 +85,58 @@ impl Store {
         }
     }
 
+    /// Runs `work` so that nobody else changes what it looks at before it writes. On a file nobody else can; on a
+    /// server it is one transaction with all its parts.
+    pub(crate) fn exclusively<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
+        if !self.is_shared() {
+            return work(self);
+        }
+        self.transaction(|store| {
+            store.within = true;
+            let result = work(store);
+            store.within = false;
+            result
+        })
+    }
+
+    fn begin(&mut self) -> Outcome<Mark> {
+        #[cfg(feature = "postgres")]
+        if self.is_shared() {
+            if let Err(fault) = self.begin_on_server() {
+                self.roll_back_on_server();
+                return Err(fault);
+            }
+            return Ok(self.mark());
+        }
+        if !self.db.connection.is_idle() {
+            // A panic left the one before half made.
+            self.db.connection.batch("ROLLBACK")?;
+            self.revision = self.db.last_revision()?;
+            self.pending.clear();
+        }
+        self.db.connection.mark("BEGIN IMMEDIATE")?;
+        Ok(self.mark())
+    }
+
+    fn commit(&mut self) -> Outcome<()> {
+        #[cfg(feature = "postgres")]
+        if self.is_shared() {
+            return self.commit_on_server();
+        }
+        self.db.connection.mark("COMMIT")?;
+        self.db.revision = Some(self.revision);
+        self.hub.publish(&mut self.pending);
+        Ok(())
+    }
+
     fn roll_back(&mut self, mark: &Mark) {
-        if !self.db.connection.is_autocommit() {
+        #[cfg(feature = "postgres")]
+        if self.is_shared() {
+            return self.roll_back_on_server();
+        }
+        if !self.db.connection.is_idle() {
             // What cannot be rolled back now is when the file is opened again: nothing was committed.
-            let _ = self.db.connection.execute_batch("ROLLBACK");
+            let _ = self.db.connection.batch("ROLLBACK");
         }
         self.reset(mark);
     }
@@ -114,14 +153,14 @@ impl Store {
 
     /// Runs several statements of which either all or none have an effect.
     pub(crate) fn all_or_nothing<T>(&mut self, work: impl FnOnce(&mut Self) -> Outcome<T>) -> Outcome<T> {
-        let run = |store: &Self, sql: &str| store.db.connection.prepare_cached(sql)?.execute([]);
+        let run = |store: &Self, sql: &str| store.db.connection.mark(sql);
         run(self, "SAVEPOINT one_write")?;
         let result = work(self);
         let end = match &result {
             Ok(_) => run(self, "RELEASE one_write"),
             // When the error ended the transaction, the savepoint is gone with it.
-            Err(_) if self.db.connection.is_autocommit() => Ok(0),
-            Err(_) => run(self, "ROLLBACK TO one_write").and_then(|_| run(self, "RELEASE one_write")),
+            Err(_) if self.db.connection.is_idle() => Ok(()),
+            Err(_) => run(self, "ROLLBACK TO one_write").and_then(|()| run(self, "RELEASE one_write")),
         };
         let value = result?;
         end?;
@@ -131,5 +170,33 @@ impl Store {
     /// An error of this store.
     pub(crate) fn told(&self, fault: Fault) -> Error {
         fault.told(&self.db.path)
+    }
+}
+
+/// What the other writes of a lost transaction are told.
+enum Again {
+    Away(String),
+    Unknown(String),
+    Store(String, String),
+}
+
+impl Again {
+    fn of(error: &Error) -> Self {
+        match error.kind() {
+            ErrorKind::Away { reason } => Again::Away(reason.clone()),
+            ErrorKind::OutcomeUnknown { reason } => Again::Unknown(reason.clone()),
+            ErrorKind::Store { path, problem, .. } => Again::Store(path.clone(), problem.clone()),
+            _ => Again::Store(String::new(), error.to_string()),
+        }
+    }
+
+    fn error(&self) -> Error {
+        match self {
+            Again::Away(reason) => Error::away(reason.clone()),
+            Again::Unknown(reason) => ErrorKind::OutcomeUnknown { reason: reason.clone() }.into(),
+            Again::Store(path, problem) => {
+                ErrorKind::Store { path: path.clone(), problem: problem.clone(), source: None }.into()
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! How values are kept in columns.
 
-use rusqlite::ToSql;
-use rusqlite::types::{ToSqlOutput, ValueRef};
 use xos_model_client::{Kind, ObjectId, Timestamp, Value};
+
+use crate::sql::{Sql, Stored};
 
 /// How the values of a field are kept.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -41,35 +41,29 @@ impl Storage {
     }
 
     /// What a column holds.
-    pub(crate) fn read(self, stored: ValueRef<'_>) -> Value {
+    pub(crate) fn read(self, stored: Stored<'_>) -> Value {
         match (self, stored) {
-            (Storage::Bool, ValueRef::Integer(int)) => Value::Bool(int != 0),
-            (Storage::Int, ValueRef::Integer(int)) => Value::Int(int),
-            (Storage::Link, ValueRef::Integer(int)) => Value::Link(ObjectId::new(int as i32)),
-            (Storage::Float, ValueRef::Real(real)) => Value::Float(real as f32),
-            (Storage::Time, ValueRef::Real(real)) => Value::Time(Timestamp::from_seconds(real)),
-            (Storage::Text, ValueRef::Text(bytes)) => {
-                Value::Text(String::from_utf8_lossy(bytes).into_owned())
-            }
+            (Storage::Bool, Stored::Int(int)) => Value::Bool(int != 0),
+            (Storage::Int, Stored::Int(int)) => Value::Int(int),
+            (Storage::Link, Stored::Int(int)) => Value::Link(ObjectId::new(int as i32)),
+            (Storage::Float, Stored::Real(real)) => Value::Float(real as f32),
+            (Storage::Time, Stored::Real(real)) => Value::Time(Timestamp::from_seconds(real)),
+            (Storage::Text, Stored::Text(text)) => Value::Text(text.to_owned()),
             _ => Value::Null,
         }
     }
 }
 
 /// A value on its way into a column.
-pub(crate) struct Bound<'a>(pub(crate) &'a Value);
-
-impl ToSql for Bound<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(match self.0 {
-            Value::Bool(bool) => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(*bool))),
-            Value::Int(int) => ToSqlOutput::Borrowed(ValueRef::Integer(*int)),
-            Value::Float(float) => ToSqlOutput::Borrowed(ValueRef::Real(f64::from(*float))),
-            Value::Time(time) => ToSqlOutput::Borrowed(ValueRef::Real(time.seconds())),
-            Value::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-            Value::Link(id) if id.is_set() => ToSqlOutput::Borrowed(ValueRef::Integer(i64::from(id.get()))),
-            Value::Null | Value::Link(_) | Value::Links(_) => ToSqlOutput::Borrowed(ValueRef::Null),
-        })
+pub(crate) fn bound(value: &Value) -> Sql<'_> {
+    match value {
+        Value::Bool(bool) => Sql::Int(i64::from(*bool)),
+        Value::Int(int) => Sql::Int(*int),
+        Value::Float(float) => Sql::Real(f64::from(*float)),
+        Value::Time(time) => Sql::Real(time.seconds()),
+        Value::Text(text) => Sql::Text(text),
+        Value::Link(id) if id.is_set() => Sql::Int(i64::from(id.get())),
+        Value::Null | Value::Link(_) | Value::Links(_) => Sql::Null,
     }
 }
 
@@ -81,26 +75,29 @@ pub(crate) fn quoted(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sql::Connection;
+
+    /// What a column of the kind gives back for a value.
+    fn kept(kind: Kind, value: &Value) -> Value {
+        let db = Connection::Sqlite(rusqlite::Connection::open_in_memory().unwrap());
+        let storage = Storage::of(kind);
+        db.batch(&format!("CREATE TABLE t (x {}) STRICT", storage.column_type())).unwrap();
+        db.execute("INSERT INTO t VALUES (?1)", [bound(value)]).unwrap();
+        db.one("SELECT x FROM t", [], |row| Ok(storage.read(row.stored(0)?))).unwrap().unwrap()
+    }
 
     #[test]
     fn a_time_keeps_its_bits_in_a_column() {
-        let db = rusqlite::Connection::open_in_memory().unwrap();
-        db.execute_batch("CREATE TABLE t (x REAL) STRICT").unwrap();
         for bits in
             [0x41D7_E9A3_1234_5678_u64, 1, 0x3FF0_0000_0000_0001, 1.0_f64.to_bits(), (-1.5_f64).to_bits()]
         {
             let value = Value::Time(Timestamp::from_seconds(f64::from_bits(bits)));
-            db.execute("DELETE FROM t", []).unwrap();
-            db.execute("INSERT INTO t VALUES (?1)", [Bound(&value)]).unwrap();
-            let back =
-                db.query_row("SELECT x FROM t", [], |row| Ok(Storage::Time.read(row.get_ref(0)?))).unwrap();
-            assert_eq!(back.as_time().unwrap().seconds().to_bits(), bits);
+            assert_eq!(kept(Kind::Date, &value).as_time().unwrap().seconds().to_bits(), bits);
         }
     }
 
     #[test]
     fn every_kind_of_value_comes_back_from_its_column() {
-        let db = rusqlite::Connection::open_in_memory().unwrap();
         let cases = [
             (Kind::Bool, Value::Bool(true)),
             (Kind::Int32, Value::Int(-5)),
@@ -111,12 +108,7 @@ mod tests {
             (Kind::Link, Value::Null),
         ];
         for (kind, value) in cases {
-            let storage = Storage::of(kind);
-            db.execute_batch(&format!("CREATE TABLE t (x {}) STRICT", storage.column_type())).unwrap();
-            db.execute("INSERT INTO t VALUES (?1)", [Bound(&value)]).unwrap();
-            let back = db.query_row("SELECT x FROM t", [], |row| Ok(storage.read(row.get_ref(0)?))).unwrap();
-            assert_eq!(back, value);
-            db.execute_batch("DROP TABLE t").unwrap();
+            assert_eq!(kept(kind, &value), value);
         }
     }
 }

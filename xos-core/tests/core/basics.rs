@@ -1,20 +1,22 @@
 //! Objects are created, read, changed and deleted, and everybody who listens is told.
 
-use crate::common::{a_service, an_instance, changes, client, client_as, memory};
+use crate::common::{
+    a_service, an_instance, changes, client, client_as, folder, memory, memory_with, open_core,
+};
 use xos_core::{EmbeddedCore, Options, Threads};
 use xos_model_client::models::{Service, ServiceInstance};
 use xos_model_client::{Caller, Change, Cursor, Deleted, ModelAccessor};
 
 #[tokio::test]
 async fn an_object_lives_and_dies() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let inline = Options { threads: Threads::Inline, ..Options::default() };
     let own = Options { threads: Threads::Own, ..Options::default() };
     for core in [
         memory(),
-        EmbeddedCore::in_memory_with(own.clone()).unwrap(),
-        EmbeddedCore::open(folder.path().join("one.db"), own).unwrap(),
-        EmbeddedCore::open(folder.path().join("two.db"), inline).unwrap(),
+        memory_with(own.clone()),
+        open_core(folder.path().join("one.db"), own).unwrap(),
+        open_core(folder.path().join("two.db"), inline).unwrap(),
     ] {
         life(&core).await;
         core.close();
@@ -48,12 +50,12 @@ async fn life(core: &EmbeddedCore) {
 
 #[tokio::test]
 async fn a_file_keeps_what_was_written() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     let service = a_service(&core, "hello").await;
     drop(core);
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     assert_eq!(client(&core).get::<Service>(service.id).await.unwrap(), service);
     let next = a_service(&core, "world").await;
     assert!(next.id > service.id);

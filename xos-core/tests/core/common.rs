@@ -1,8 +1,13 @@
 //! What the tests of this crate share.
+#![allow(dead_code, reason = "not every program of tests needs all of it")]
+
+use std::io::Write as _;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::StreamExt;
-use xos_core::EmbeddedCore;
+use xos_core::{EmbeddedCore, Options};
 use xos_model_client::models::{Service, ServiceInstance};
 use xos_model_client::{
     Caller, Change, Cursor, DefaultValue, Error, ErrorKind, Feed, FieldDef, FieldFault, Guard, Kind, LinkDef,
@@ -10,8 +15,71 @@ use xos_model_client::{
     Record, Result, ServiceFiles, Shape, Target, Touch, Value, Write, Written,
 };
 
+use crate::postgres::Cluster;
+
+/// The store that these tests run on.
+#[derive(Copy, Clone, Debug, PartialEq)]
+#[allow(dead_code, reason = "each program of tests has one of them")]
+pub(crate) enum On {
+    Sqlite,
+    Postgres,
+}
+
+/// A new core that nobody opens again.
 pub(crate) fn memory() -> EmbeddedCore {
-    EmbeddedCore::in_memory().unwrap()
+    memory_with(Options::default())
+}
+
+pub(crate) fn memory_with(options: Options) -> EmbeddedCore {
+    match crate::ON {
+        On::Sqlite => EmbeddedCore::in_memory_with(options).unwrap(),
+        On::Postgres => EmbeddedCore::connect(&url(&format!("schema={}", new_schema())), options).unwrap(),
+    }
+}
+
+/// A folder for databases; with PostgreSQL only their names are of use.
+pub(crate) fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// The database at a path, or in a schema that goes by its name.
+pub(crate) fn open_core(path: impl AsRef<Path>, options: Options) -> Result<EmbeddedCore> {
+    match crate::ON {
+        On::Sqlite => EmbeddedCore::open(path, options),
+        On::Postgres => EmbeddedCore::connect(&url(&format!("schema={}", schema_of(path.as_ref()))), options),
+    }
+}
+
+/// A schema that no other test has.
+pub(crate) fn new_schema() -> String {
+    static LAST: AtomicUsize = AtomicUsize::new(0);
+    format!("new_{}", LAST.fetch_add(1, Ordering::Relaxed))
+}
+
+fn schema_of(path: &Path) -> String {
+    path.display().to_string().replace(|c: char| !c.is_ascii_alphanumeric(), "_")
+}
+
+/// The URL of the cluster that the tests of this process share.
+pub(crate) fn url(parameters: &str) -> String {
+    the(Cluster::shared()).url(parameters)
+}
+
+/// What needs PostgreSQL is not tested where it is not installed.
+pub(crate) fn the<T>(cluster: Option<T>) -> T {
+    cluster.unwrap_or_else(|| {
+        skipped("PostgreSQL (install: apt-get install postgresql)");
+        // No test of this program can do anything without it.
+        std::process::exit(0)
+    })
+}
+
+/// Says it past the capture of the test harness, and where `.ci/run` looks.
+pub(crate) fn skipped(what: &str) {
+    let _ = writeln!(std::io::stderr(), "skipped: {what}");
+    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let file = std::fs::File::options().create(true).append(true).open(target.join("skipped.txt"));
+    writeln!(file.unwrap(), "{what}").unwrap();
 }
 
 pub(crate) fn client(core: &EmbeddedCore) -> ModelClient {

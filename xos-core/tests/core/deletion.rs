@@ -7,7 +7,7 @@ use xos_model_client::{Caller, ModelAccessor, ObjectId, Query, QueryKind, Value}
 use crate::common::*;
 
 fn manual() -> EmbeddedCore {
-    EmbeddedCore::in_memory_with(Options { reap: Reap::Manual, ..Options::default() }).unwrap()
+    memory_with(Options { reap: Reap::Manual, ..Options::default() })
 }
 
 async fn claim(core: &EmbeddedCore, id: ObjectId) {
@@ -190,15 +190,15 @@ async fn many_objects_are_purged_by_more_than_one_transaction() {
 
 #[tokio::test]
 async fn what_is_deleted_is_purged_when_the_file_is_opened_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
-    let core = EmbeddedCore::open(&path, Options { reap: Reap::Manual, ..Options::default() }).unwrap();
+    let core = open_core(&path, Options { reap: Reap::Manual, ..Options::default() }).unwrap();
     let (gone, stays) = (a_service(&core, "gone").await.id, a_service(&core, "stays").await.id);
     claim(&core, stays).await;
     delete(&core, "Service", gone).await.unwrap();
     delete(&core, "Service", stays).await.unwrap();
     drop(core);
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     assert!(get(&core, "Service", gone).await.is_none());
     assert!(is_deleted(&core, stays).await);
 }
@@ -226,13 +226,13 @@ async fn an_update_of_a_deleted_object_works_and_deleted_false_brings_it_back() 
 
 #[tokio::test]
 async fn ids_are_never_used_again() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     let first = a_service(&core, "one").await.id;
     delete(&core, "Service", first).await.unwrap();
     assert!(get(&core, "Service", first).await.is_none());
     drop(core);
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     assert!(a_service(&core, "two").await.id > first);
 }

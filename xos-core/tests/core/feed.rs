@@ -1,7 +1,7 @@
 //! Everybody is told what changed, and nothing is lost.
 
 use futures_util::StreamExt;
-use xos_core::{EmbeddedCore, Options, Reap};
+use xos_core::{Options, Reap};
 use xos_model_client::{Caller, Change, Cursor, Kind, ModelAccessor, ObjectId, Page, Query, Value, Why};
 
 use crate::common::*;
@@ -52,9 +52,9 @@ async fn the_cursor_of_a_list_is_where_its_feed_begins() {
 
 #[tokio::test]
 async fn a_feed_goes_on_after_a_restart() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
-    let open = || EmbeddedCore::open(&path, Options::default()).unwrap();
+    let open = || open_core(&path, Options::default()).unwrap();
     let core = open();
     let (one, two, three) = (
         a_service(&core, "one").await.id,
@@ -88,10 +88,10 @@ async fn an_unknown_cursor_is_a_gap_and_the_feed_goes_on() {
 
 #[tokio::test]
 async fn a_cursor_before_forgotten_purges_is_a_gap() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
     let options = Options { tombstones: 10, reap: Reap::Automatic, ..Options::default() };
-    let core = EmbeddedCore::open(&path, options.clone()).unwrap();
+    let core = open_core(&path, options.clone()).unwrap();
     let mut cursor = Cursor(0);
     for number in 0..30 {
         let id = a_service(&core, &format!("s{number}")).await.id;
@@ -101,7 +101,7 @@ async fn a_cursor_before_forgotten_purges_is_a_gap() {
         }
     }
     core.close();
-    let core = EmbeddedCore::open(&path, options).unwrap();
+    let core = open_core(&path, options).unwrap();
     let mut old = core.feed(Cursor(0), &[]);
     assert!(matches!(old.next().await, Some(Change::Gap { why: Why::CursorTooOld })));
     assert!(matches!(old.next().await, Some(Change::CaughtUp(_))));
@@ -173,7 +173,7 @@ async fn a_closed_core_is_down_for_its_feeds() {
 
 #[tokio::test]
 async fn a_deletion_tells_of_each_object_that_it_reaches() {
-    let core = EmbeddedCore::in_memory_with(Options { reap: Reap::Manual, ..Options::default() }).unwrap();
+    let core = memory_with(Options { reap: Reap::Manual, ..Options::default() });
     let service = a_service(&core, "hello").await;
     let instance = an_instance(&core, "world", &service).await;
     let (_, cursor) = changes(&mut core.feed(Cursor(0), &[])).await;

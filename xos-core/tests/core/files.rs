@@ -140,16 +140,6 @@ async fn a_read_only_folder_or_file_is_refused() {
     assert!(error.contains("make the folder"), "{error}");
 }
 
-/// Says it past the capture of the test harness, and where `.ci/run` looks.
-#[cfg(unix)]
-fn skipped(what: &str) {
-    use std::io::Write;
-    let _ = writeln!(std::io::stderr(), "skipped: {what}");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let file = std::fs::File::options().create(true).append(true).open(target.join("skipped.txt"));
-    writeln!(file.unwrap(), "{what}").unwrap();
-}
-
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_folder_that_nobody_can_write_is_refused() {

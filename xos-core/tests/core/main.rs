@@ -10,9 +10,17 @@ mod files;
 mod links;
 mod models;
 mod onboarding;
+#[path = "../support/postgres.rs"]
+#[allow(dead_code, reason = "these tests run on SQLite")]
+mod postgres;
 mod properties;
 mod queries;
 mod queries_naive;
 mod saving;
 mod threads;
 mod validation;
+
+/// These tests run on SQLite; those in `tests/postgres` are the same on PostgreSQL, and some more.
+const ON: common::On = common::On::Sqlite;
+/// How many cases a property is checked with.
+const CASES: u32 = 48;

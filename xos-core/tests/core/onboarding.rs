@@ -33,9 +33,9 @@ fn loaded(names: &[&str]) -> Onboarded {
 
 #[tokio::test]
 async fn the_same_models_again_change_nothing() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     let models = || vec![thing(vec![name(), links(2, "friends", "Thing")])];
     assert_eq!(load(&core, models()).await.unwrap(), loaded(&["Thing"]));
     let schema = core.schema();
@@ -43,7 +43,7 @@ async fn the_same_models_again_change_nothing() {
     assert!(std::sync::Arc::ptr_eq(&schema, &core.schema()));
     core.close();
     let before = std::fs::read(&path).unwrap();
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     assert_eq!(load(&core, models()).await.unwrap(), Onboarded::NothingChanged);
     core.close();
     assert!(before == std::fs::read(&path).unwrap(), "opening and loading the same wrote to the file");
@@ -51,13 +51,13 @@ async fn the_same_models_again_change_nothing() {
 
 #[tokio::test]
 async fn the_models_are_there_after_a_restart_with_the_same_ids() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     load(&core, vec![thing(vec![name()]), model("Other", "Thing", vec![])]).await.unwrap();
     let id = core.schema().model("Other").unwrap().id;
     drop(core);
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     assert_eq!(core.schema().model("Other").unwrap().id, id);
     assert_eq!(core.schema().model("Other").unwrap().def, model("Other", "Thing", vec![]));
 }
@@ -331,10 +331,10 @@ async fn unloading_cleans_up_when_asked_to() {
 
 #[tokio::test]
 async fn purging_a_service_leaves_no_orphans() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
     let options = Options { reap: Reap::Manual, ..Options::default() };
-    let core = EmbeddedCore::open(&path, options.clone()).unwrap();
+    let core = open_core(&path, options.clone()).unwrap();
     load(
         &core,
         vec![
@@ -362,7 +362,7 @@ async fn purging_a_service_leaves_no_orphans() {
     assert_eq!(told.iter().filter(|change| matches!(change, Change::Purged { .. })).count(), 4);
     core.close();
     // Loaded again, it is another model: its id was never used.
-    let core = EmbeddedCore::open(&path, options).unwrap();
+    let core = open_core(&path, options).unwrap();
     load(&core, vec![thing(vec![name()])]).await.unwrap();
     assert_eq!(core.schema().model("Thing").unwrap().id.0 as usize, last);
     create(&core, "Thing", &[("name", "x".into())]).await.unwrap();
@@ -389,7 +389,7 @@ async fn models_that_others_are_built_on_cannot_be_unloaded() {
 
 #[tokio::test]
 async fn core_models_grow_when_a_file_is_opened_by_a_newer_program() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
     let all = || xos_model_client::models::core_models().cloned();
     let with = |models: Vec<ModelDef>| Options { core_models: Some(models), ..Options::default() };
@@ -403,11 +403,11 @@ async fn core_models_grow_when_a_file_is_opened_by_a_newer_program() {
         }
         model
     });
-    let core = EmbeddedCore::open(&path, with(old.collect())).unwrap();
+    let core = open_core(&path, with(old.collect())).unwrap();
     let id = core.schema().model("ServiceInstance").unwrap().id;
     create(&core, "Service", &[("name", "hello".into())]).await.unwrap();
     drop(core);
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     assert_eq!(core.schema().model("ServiceInstance").unwrap().id, id);
     assert_eq!(core.schema().models().len(), all().count());
     let record = get(&core, "Service", 1.into()).await.unwrap();

@@ -165,17 +165,17 @@ async fn check_feed(core: &EmbeddedCore, cursor: Cursor, then: &BTreeMap<i32, u6
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_store_keeps_its_invariants(steps in prop::collection::vec(step(), 1..60), automatic in any::<bool>()) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = folder();
             let path = folder.path().join("core.db");
             let reap = if automatic { Reap::Automatic } else { Reap::Manual };
             let options = Options { reap, threads: Threads::Inline, ..Options::default() };
-            let core = EmbeddedCore::open(&path, options.clone()).unwrap();
+            let core = open_core(&path, options.clone()).unwrap();
             load(&core, vec![model("Group", "XOSBase", vec![links(1, "members", "Service")])]).await.unwrap();
             let mut snapshots = vec![(Cursor(0), BTreeMap::new())];
             for (count, step) in steps.iter().enumerate() {
@@ -192,7 +192,7 @@ proptest! {
             }
             let before = revisions(&core).await;
             drop(core);
-            let core = EmbeddedCore::open(&path, Options { reap: Reap::Manual, ..options }).unwrap();
+            let core = open_core(&path, Options { reap: Reap::Manual, ..options }).unwrap();
             assert_eq!(revisions(&core).await, before);
             for (cursor, then) in &snapshots {
                 check_feed(&core, *cursor, then).await;

@@ -194,7 +194,7 @@ async fn build(objects: Vec<Values>) -> EmbeddedCore {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::CASES * 2, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_query_finds_what_a_plain_look_finds(

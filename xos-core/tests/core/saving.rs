@@ -16,7 +16,7 @@ use crate::common::*;
 fn ticking() -> EmbeddedCore {
     let seconds = AtomicU64::new(1_700_000_000);
     let clock = move || Timestamp::from_seconds(seconds.fetch_add(1, Ordering::Relaxed) as f64);
-    EmbeddedCore::in_memory_with(Options { clock: Arc::new(clock), ..Options::default() }).unwrap()
+    memory_with(Options { clock: Arc::new(clock), ..Options::default() })
 }
 
 async fn service(core: &EmbeddedCore) -> ObjectId {
@@ -271,8 +271,7 @@ async fn enacted_equal_to_updated_is_not_dirty_bit_for_bit() {
 #[tokio::test]
 async fn a_change_is_noticed_when_the_clock_stands_still() {
     let clock = || Timestamp::from_seconds(1_700_000_000.0);
-    let core =
-        EmbeddedCore::in_memory_with(Options { clock: Arc::new(clock), ..Options::default() }).unwrap();
+    let core = memory_with(Options { clock: Arc::new(clock), ..Options::default() });
     let id = service(&core).await;
     enact(&core, id).await;
     set(&core, "Service", id, &[("description", "new".into())], Caller::Client).await.unwrap();

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::task::Poll;
 
 use futures_util::StreamExt;
-use xos_core::{EmbeddedCore, Options};
+use xos_core::Options;
 use xos_model_client::{Caller, Change, Cursor, ErrorKind, ModelAccessor, Page, Query, Value};
 
 use crate::common::*;
@@ -13,8 +13,8 @@ use crate::common::*;
 async fn everybody_reads_what_was_acknowledged_to_them_and_the_feed_misses_nothing() {
     const WRITERS: usize = 8;
     const EACH: usize = 40;
-    let folder = tempfile::tempdir().unwrap();
-    let core = EmbeddedCore::open(folder.path().join("core.db"), Options::default()).unwrap();
+    let folder = folder();
+    let core = open_core(folder.path().join("core.db"), Options::default()).unwrap();
     let mut feed = core.feed(Cursor(0), &[]);
     let listener = tokio::spawn(async move {
         let (mut last, mut ids) = (0, HashSet::new());
@@ -51,9 +51,9 @@ async fn everybody_reads_what_was_acknowledged_to_them_and_the_feed_misses_nothi
 
 #[tokio::test]
 async fn a_write_that_nobody_waits_for_is_done_or_not_never_by_half() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let path = folder.path().join("core.db");
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     for round in 0..50 {
         let writes = (0..3).map(|at| a_create(&core, "Service", &[("name", format!("{round} {at}").into())]));
         let mut call = core.write(writes.collect());
@@ -66,14 +66,14 @@ async fn a_write_that_nobody_waits_for_is_done_or_not_never_by_half() {
         drop(call);
     }
     core.close();
-    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    let core = open_core(&path, Options::default()).unwrap();
     assert_eq!(ids(&core, Query::live(shape(&core, "Service"))).await.len() % 3, 0);
 }
 
 #[tokio::test]
 async fn calls_after_the_end_are_told_that_the_core_is_away() {
-    let folder = tempfile::tempdir().unwrap();
-    let core = EmbeddedCore::open(folder.path().join("core.db"), Options::default()).unwrap();
+    let folder = folder();
+    let core = open_core(folder.path().join("core.db"), Options::default()).unwrap();
     let service = shape(&core, "Service");
     let write = a_create(&core, "Service", &[("name", Value::from("late"))]);
     core.close();

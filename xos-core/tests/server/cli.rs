@@ -16,7 +16,15 @@ fn it_explains_itself() {
     let help = text(&output.stderr);
     assert!(help.contains("serve") && help.contains("user") && help.contains("Exit codes"), "{help}");
     let help = text(&run(&["serve", "--help"], "").stdout);
-    for expected in ["--db", "--listen", "--tls-listen", "--unix", "--admin-password-file", "XOS_ADMIN_PASSWORD", "SIGHUP"] {
+    for expected in [
+        "--db",
+        "--listen",
+        "--tls-listen",
+        "--unix",
+        "--admin-password-file",
+        "XOS_ADMIN_PASSWORD",
+        "SIGHUP",
+    ] {
         assert!(help.contains(expected), "{expected}: {help}");
     }
     let help = text(&run(&["user", "add", "--help"], "").stdout);
@@ -56,7 +64,11 @@ fn a_database_that_cannot_be_served_is_an_error() {
     let output = run(&["serve", "--db", db, "--admin-password-file", "/no/such/file"], "");
     assert!(text(&output.stderr).contains("/no/such/file cannot be read"), "{}", text(&output.stderr));
     let output = run(&["user", "list", "--db", "/no/such/core.db"], "");
-    assert!(text(&output.stderr).contains("there is no database /no/such/core.db"), "{}", text(&output.stderr));
+    assert!(
+        text(&output.stderr).contains("there is no database /no/such/core.db"),
+        "{}",
+        text(&output.stderr)
+    );
 
     let first = Program::serve(db, &[]);
     let mut second = command(&["serve", "--db", db]);
@@ -92,7 +104,7 @@ async fn a_signal_stops_it_and_a_second_one_at_once() {
     // A ping is answered after what came before it was read.
     words.extend([0, 0, 8, 6, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
     let mut stream = say(server.address(), &words);
-    let mut read = Vec::new();
+    let mut read: Vec<u8> = Vec::new();
     while !read.windows(8).any(|found| found == [1, 2, 3, 4, 5, 6, 7, 8]) {
         let mut more = [0; 100];
         let count = stream.read(&mut more).unwrap();
@@ -120,7 +132,10 @@ fn users_are_added_and_listed_with_and_without_a_server() {
         text(&output.stdout)
     };
     // Through the server, which has the file.
-    assert!(ok(&["user", "add", "joe@example.com", "--db", db], "joes secret\n").starts_with("added joe@example.com"));
+    assert!(
+        ok(&["user", "add", "joe@example.com", "--db", db], "joes secret\n")
+            .starts_with("added joe@example.com")
+    );
     let listed = ok(&["user", "list", "--db", db], "");
     assert!(listed.contains("joe@example.com     no     yes"), "{listed}");
     let again = run(&["user", "add", "joe@example.com", "--db", db], "other\n");

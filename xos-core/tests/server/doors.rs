@@ -59,7 +59,11 @@ async fn a_method_that_is_not_there_is_unimplemented_on_every_door() {
     for channel in [&tcp, &unix] {
         for path in ["/no.such/Service", "/grpc.no.such/Service", "/xos.utility/NoSuchMethod"] {
             let status = raw::call(channel, path, "").await.unwrap_err();
-            assert_eq!((status.code(), status.message()), (Code::Unimplemented, "Method not found!"), "{path}");
+            assert_eq!(
+                (status.code(), status.message()),
+                (Code::Unimplemented, "Method not found!"),
+                "{path}"
+            );
         }
     }
     // What a program adds is for callers on this machine.
@@ -79,7 +83,10 @@ async fn a_server_listens_everywhere_or_nowhere() {
     let other = folder.path().join("other.sock");
     let server = Server::new(EmbeddedCore::in_memory().unwrap()).unix(&other).tcp(taken);
     let error = server.start().await.unwrap_err().to_string();
-    assert!(error.starts_with(&format!("cannot serve the core on {taken}: something else listens")), "{error}");
+    assert!(
+        error.starts_with(&format!("cannot serve the core on {taken}: something else listens")),
+        "{error}"
+    );
     assert!(!other.exists(), "what had been bound is let go");
     let server = Server::new(EmbeddedCore::in_memory().unwrap()).unix(&socket);
     let error = server.start().await.unwrap_err().to_string();

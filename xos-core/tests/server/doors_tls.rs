@@ -68,7 +68,10 @@ async fn a_certificate_is_shown_and_renewed() {
     // Broken files change nothing.
     std::fs::write(&cert, "half of a fi").unwrap();
     let error = server.reload().unwrap_err().to_string();
-    assert!(error.contains("server.crt has no certificate in it") && error.contains("the old ones stay"), "{error}");
+    assert!(
+        error.contains("server.crt has no certificate in it") && error.contains("the old ones stay"),
+        "{error}"
+    );
     reach(options(&server, &one_ca)).await.unwrap();
 
     issue(&two, folder, "server");
@@ -120,6 +123,9 @@ async fn files_that_cannot_be_used_are_named() {
         (files(&other_cert, &other_key, Some(&empty)), "empty has no certificate in it"),
     ] {
         let error = secured(files).await.map(|_| ()).unwrap_err();
-        assert!(error.contains(expected) && error.starts_with("cannot serve the core on 127.0.0.1:0"), "{error}");
+        assert!(
+            error.contains(expected) && error.starts_with("cannot serve the core on 127.0.0.1:0"),
+            "{error}"
+        );
     }
 }

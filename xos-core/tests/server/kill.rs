@@ -81,12 +81,17 @@ pub(crate) async fn nothing_acknowledged_is_missing(db: &str, folder: &Path) {
     let found = client(&server, 0).await.objects::<Service>().all().await.unwrap();
     let found: BTreeMap<String, u64> = found
         .into_iter()
-        .map(|service| (service.name.clone(), service.version_number.as_deref().unwrap_or("0").parse().unwrap()))
+        .map(|service| {
+            (service.name.clone(), service.version_number.as_deref().unwrap_or("0").parse().unwrap())
+        })
         .collect();
     let acknowledged = acknowledged.lock().unwrap();
     for (name, version) in acknowledged.iter() {
         let stored = found.get(name);
-        assert!(stored.is_some_and(|stored| stored >= version), "{name} {version} was acknowledged, {stored:?} found");
+        assert!(
+            stored.is_some_and(|stored| stored >= version),
+            "{name} {version} was acknowledged, {stored:?} found"
+        );
     }
     println!("{} services acknowledged, {} found", acknowledged.len(), found.len());
     assert!(acknowledged.len() > 3 * WRITES / 3, "the test did something");

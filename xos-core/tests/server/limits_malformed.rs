@@ -85,14 +85,16 @@ type Send = Box<dyn FnMut(Request<Whole>) -> BoxFuture<'static, hyper::Result<Re
 /// Sends requests as they are.
 async fn http(server: &Serving) -> Send {
     let stream = TcpStream::connect(server.tcp_address().unwrap()).await.unwrap();
-    let made = hyper::client::conn::http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await;
+    let made =
+        hyper::client::conn::http2::Builder::new(TokioExecutor::new()).handshake(TokioIo::new(stream)).await;
     let (mut send, connection) = made.unwrap();
     tokio::spawn(connection);
     Box::new(move |request| Box::pin(send.send_request(request)))
 }
 
 fn request(method: &str, kind: Option<&str>, message: &'static [u8]) -> Request<Whole> {
-    let mut request = Request::builder().method(method).uri(format!("http://core{SCHEMA}")).header("te", "trailers");
+    let mut request =
+        Request::builder().method(method).uri(format!("http://core{SCHEMA}")).header("te", "trailers");
     if let Some(kind) = kind {
         request = request.header("content-type", kind);
     }
@@ -122,7 +124,11 @@ async fn what_is_no_grpc_is_refused_by_http() {
 }
 
 /// The gRPC status of a request that is refused.
-async fn refused(send: &mut Send, message: &'static [u8], headers: &[(&'static str, &'static str)]) -> (i32, String) {
+async fn refused(
+    send: &mut Send,
+    message: &'static [u8],
+    headers: &[(&'static str, &'static str)],
+) -> (i32, String) {
     let mut request = request("POST", Some("application/grpc"), message);
     for (name, value) in headers {
         request.headers_mut().insert(*name, value.parse().unwrap());
@@ -154,7 +160,9 @@ async fn frames_and_headers_that_mean_nothing_get_a_status() {
         assert_eq!(found, code, "{message:?} {headers:?}: {text}");
     }
     // Credentials of every kind of wrong: an error, never a panic.
-    for credentials in ["", "Basic", "Basic ", "Basic !!!!", "Basic Zm9v", "Bearer x", "Basic 6enp6enp", "basic :"] {
+    for credentials in
+        ["", "Basic", "Basic ", "Basic !!!!", "Basic Zm9v", "Bearer x", "Basic 6enp6enp", "basic :"]
+    {
         let mut call = request("POST", Some("application/grpc"), EMPTY);
         *call.uri_mut() = "http://core/xos.xos/ListSite".parse().unwrap();
         call.headers_mut().insert("authorization", credentials.parse().unwrap());

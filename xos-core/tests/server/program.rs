@@ -25,7 +25,8 @@ pub(crate) fn command(args: &[&str]) -> Command {
 
 /// Runs it to its end with this on stdin.
 pub(crate) fn run(args: &[&str], input: &str) -> Output {
-    let mut child = command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        command(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
     child.wait_with_output().unwrap()
 }

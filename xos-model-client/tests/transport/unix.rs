@@ -88,7 +88,10 @@ async fn what_is_wrong_with_a_socket_is_told_with_what_to_do() {
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
     let (hint, reason) = not_sent(call(&transport, GET, CallKind::Read).await);
     assert_eq!(hint, Hint::Refused);
-    assert!(reason.contains("nobody listens there any more") && reason.contains("start it again"), "{reason}");
+    assert!(
+        reason.contains("nobody listens there any more") && reason.contains("start it again"),
+        "{reason}"
+    );
 
     std::fs::remove_file(&path).unwrap();
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();

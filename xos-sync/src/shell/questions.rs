@@ -13,6 +13,7 @@ const ROOM: usize = 16;
 
 /// How long an engine that is busy is waited for. One that is not there yet, because models are being loaded or a recipe
 /// is applied, does not answer at all.
+#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "nobody can reach this program"))]
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How does this object stand?
@@ -36,6 +37,7 @@ pub(crate) fn desk() -> (Desk, Questions) {
     (Desk(ask), questions)
 }
 
+#[cfg_attr(not(feature = "serve"), allow(dead_code, reason = "nobody can reach this program"))]
 impl Desk {
     /// How an object stands, in a sentence; `None` when the engine does not answer.
     pub(crate) async fn ask(&self, leaf: ModelId, id: ObjectId) -> Option<String> {

@@ -28,7 +28,7 @@ async fn it_says_how_many_are_not_ok() {
         assert_eq!(end.err().map(|error| error.to_string()).as_deref(), expected);
         assert_eq!(lab.log.count("sync bad"), 1, "what failed is not waited for");
     };
-    let one = Some("1 of 2 objects are not OK; --show lists them");
+    let one = Some("1 of 2 objects are not OK; the verb list shows them");
     check(|| "Maybe not".into(), one).await;
     check(|| StepError::deferred("Maybe later"), one).await;
 }

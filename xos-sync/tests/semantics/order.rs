@@ -37,7 +37,7 @@ async fn an_error_stops_only_what_depends_on_it() {
         if o.name == "bad" { Err("Maybe not".into()) } else { Ok(()) }
     });
     let end = lab.once(Synchronizer::new("lab").sync_step(step).sync_step(lab.step::<LabInstance>())).await;
-    assert_eq!(end.unwrap_err().to_string(), "2 of 4 objects are not OK; --show lists them");
+    assert_eq!(end.unwrap_err().to_string(), "2 of 4 objects are not OK; the verb list shows them");
     let mut lines = lab.log.lines();
     lines.sort();
     assert_eq!(lines, ["sync bad", "sync good", "sync of good"]);

@@ -34,10 +34,10 @@ fn while_the_program_runs_the_verbs_go_through_its_socket() {
     let mut program = stage.start(&[]);
     program.wait_for("saying hello to Daenerys Targaryen");
     program.wait_for("Saved sync object");
-    stage.write("arya.yaml", &recipe_for("Arya Stark"));
-    let arya = stage.path("arya.yaml").display().to_string();
-    assert!(stage.good(&["apply", &arya, "--dry-run"]).contains("update    serviceinstance"));
-    let applied = stage.good(&["apply", &arya]);
+    // The one of the README.
+    let arya = concat!(env!("CARGO_MANIFEST_DIR"), "/samples/arya.yaml");
+    assert!(stage.good(&["apply", arya, "--dry-run"]).contains("update    serviceinstance"));
+    let applied = stage.good(&["apply", arya]);
     assert!(applied.contains("updated   serviceinstance") && applied.contains("hello_to"), "{applied}");
     program.wait_for("Jhon Snow is saying hello to Arya Stark");
     let table = stage.good(&["list", "HelloWorldServiceInstance"]);

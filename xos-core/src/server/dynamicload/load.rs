@@ -42,6 +42,7 @@ pub(super) async fn load(world: &World, mut request: LoadModelsRequest) -> Resul
     let load = LoadModels { name, version, models, core_version: None, files };
     // Also when all is known: another service may have replaced a model meanwhile.
     let outcome = world.core.onboard(&Onboard::Load(load)).await.map_err(|error| told(&error))?;
+    world.files.follow(&world.policies).await?;
     Ok(if known && outcome == Onboarded::NothingChanged { Status::NothingChanged } else { Status::Success })
 }
 

@@ -75,7 +75,7 @@ pub(super) struct UnloadModelsRequest {
     pub(super) name: String,
     /// What a core notes of a service that it never had; here nothing is.
     #[prost(string, tag = "2")]
-    version: String,
+    pub(super) version: String,
     #[prost(int32, tag = "3")]
     pub(super) cleanup_behavior: i32,
 }

@@ -23,7 +23,7 @@ pub(super) async fn unload(world: &World, request: UnloadModelsRequest) -> Resul
     };
     let name = request.name;
     match world.core.onboard(&Onboard::Unload { name: name.clone(), cleanup }).await {
-        Ok(Onboarded::Unloaded) => Ok(Status::Success),
+        Ok(Onboarded::Unloaded) => world.files.follow(&world.policies).await.map(|()| Status::Success),
         Ok(Onboarded::TryAgain { .. }) => Ok(Status::TryAgain),
         Ok(_) => Ok(Status::NothingChanged),
         Err(error) if cleanup == Cleanup::RequireClean && is_refusal(&error) => {

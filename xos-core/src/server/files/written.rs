@@ -7,6 +7,7 @@ use tonic::Status;
 use xos_model_client::{ModelDef, xproto};
 
 use crate::EmbeddedCore;
+use crate::server::policies::core_policies;
 use crate::store::Catalog;
 
 /// The name under which the core's own models are.
@@ -48,8 +49,13 @@ fn write(catalog: &Catalog) -> BTreeMap<String, String> {
     for model in catalog.stored.iter().flatten() {
         services.entry(&model.service).or_default().push(&model.def);
     }
-    let options = xproto::WriteOptions { describe: xproto::Describe::InOption, ..Default::default() };
     let text = |(service, models): (&str, Vec<&ModelDef>)| {
+        // Services that came without files have no policies but those of the core.
+        let policies = match core_policies() {
+            Ok(document) if service == CORE => document.policies().cloned().collect(),
+            _ => Vec::new(),
+        };
+        let options = xproto::WriteOptions { policies, describe: xproto::Describe::InOption };
         let text = xproto::write(models, &options).unwrap_or_else(|findings| {
             tracing::warn!(service, %findings, "the models of a service cannot be written as xproto");
             format!("// The models of {service} cannot be written as xproto.\n")

@@ -13,10 +13,9 @@ use crate::server::testing::{HELLO, call, recorded, stranger, world};
 fn told(text: &str) -> Vec<ModelDef> {
     let document = xproto::parse("test.xproto", text).unwrap();
     let own = document.models().unwrap();
-    let mut all: Vec<&xos_model_client::ModelDef> = Vec::new();
-    all.extend(models::core_models());
-    all.extend(&own);
-    describe::models(&Schema::new(all).unwrap())
+    let mut all: Vec<_> = models::core_models().cloned().collect();
+    all.extend(own);
+    describe::models(&Schema::new(&all).unwrap())
 }
 
 fn model<'a>(models: &'a [ModelDef], name: &str) -> &'a ModelDef {

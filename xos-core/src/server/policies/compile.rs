@@ -226,7 +226,7 @@ impl<'a> Compiler<'a> {
         });
         let shape = Arc::new(Shape::new(model.name().clone(), fields));
         let expires = model.name() == "Privilege" && model.def.app_label == "core";
-        Node::Exists(Box::new(Exists { depth, shape, model: model.id, expires, body }))
+        Node::Exists(Box::new(Exists { depth, shape, expires, body }))
     }
 
     fn call(&mut self, policy: &str, argument: &str, place: &mut Place<'a>) -> Node {

@@ -207,7 +207,6 @@ pub(super) struct Exists {
     pub(super) depth: usize,
     /// The model, with the fields that are looked at.
     pub(super) shape: Arc<Shape>,
-    pub(super) model: ModelId,
     /// Whether the objects end at a time: privileges do.
     pub(super) expires: bool,
     pub(super) body: Node,

@@ -90,7 +90,7 @@ async fn a_refused_write_is_told_in_the_words_of_the_core() {
             "Service",
             Target::New,
             &[("name", text("two")), ("kind", text("bo\"g'us"))],
-            unknown("{'kind': [u\"Value u'bo\\\"g\\\\'us' is not a valid choice.\"]}"),
+            unknown(r#"{'kind': [u'Value u\'bo"g\\\'us\' is not a valid choice.']}"#),
         ),
         (
             "Service",

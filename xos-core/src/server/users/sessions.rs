@@ -104,10 +104,8 @@ impl Sessions {
         let note = noted.used > used;
         // Held before it is noted, so that calls at the same time note it once.
         self.held().insert(key.clone(), noted);
-        if note {
-            if let Err(error) = self.core.remember(USES, &key, Some(now.into())).await {
-                tracing::warn!(error = %error, "the use of a session could not be noted; it may end early");
-            }
+        if note && let Err(error) = self.core.remember(USES, &key, Some(now.into())).await {
+            tracing::warn!(error = %error, "the use of a session could not be noted; it may end early");
         }
         Ok(Some(session))
     }
@@ -186,6 +184,6 @@ fn parse(stored: &Json, noted: Option<&Json>) -> Option<(Session, f64)> {
     let user = ObjectId::new(i32::try_from(stored.get("user")?.as_i64()?).ok()?);
     let fingerprint = stored.get("password")?.as_str()?.to_owned();
     let began = stored.get("began")?.as_f64()?;
-    let used = noted.and_then(Json::as_f64).unwrap_or(began).max(began);
-    Some((Session { user, fingerprint }, used))
+    let last = noted.and_then(Json::as_f64).unwrap_or(began).max(began);
+    Some((Session { user, fingerprint }, last))
 }

@@ -201,6 +201,7 @@ impl Count {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "the clock of these tests counts whole seconds")]
 mod tests {
     use super::*;
 

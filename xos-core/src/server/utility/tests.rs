@@ -159,3 +159,39 @@ async fn requests_that_are_no_messages_are_refused() {
         assert_eq!(answer.unwrap_err().code(), Code::InvalidArgument, "{method}");
     }
 }
+
+#[tokio::test]
+async fn a_python_client_whose_models_are_old_is_told_once() {
+    use crate::server::call::{Call, Peer};
+    let world = world();
+    let call = async |path: &str, port: u16, agent: &str| {
+        let mut headers = http::HeaderMap::new();
+        headers.insert("user-agent", agent.parse().unwrap());
+        let peer = Peer::Network(([127, 0, 0, 1], port).into());
+        let call = Call { path: path.to_owned(), headers, message: bytes::Bytes::new(), peer };
+        world.answer(&call).await.map(|_| ()).map_err(|status| status.code())
+    };
+    let (no_op, schema) = ("/xos.utility/NoOp", "/schema.SchemaService/GetSchema");
+    let python = "grpc-python/1.19.0 grpc-c/7.0.0 (manylinux; chttp2; gold)";
+    for (port, agent) in [(1, python), (2, "tonic/0.14")] {
+        call(schema, port, agent).await.unwrap();
+        call(no_op, port, agent).await.unwrap();
+    }
+    let document = xproto::parse("h.xproto", crate::server::testing::HELLO).unwrap();
+    let load = xos_model_client::LoadModels {
+        name: "hello-world".to_owned(),
+        version: "1".to_owned(),
+        models: document.models().unwrap(),
+        core_version: None,
+        files: xos_model_client::ServiceFiles::default(),
+    };
+    use xos_model_client::ModelAccessor as _;
+    world.core.onboard(&xos_model_client::Onboard::Load(load)).await.unwrap();
+    assert_eq!(call(no_op, 1, python).await, Err(Code::Unavailable));
+    assert_eq!(call(no_op, 1, python).await, Ok(()));
+    // Others find out by themselves; and who did not read the schema here is not behind.
+    assert_eq!(call(no_op, 2, "tonic/0.14").await, Ok(()));
+    assert_eq!(call(no_op, 3, python).await, Ok(()));
+    call(schema, 1, python).await.unwrap();
+    assert_eq!(call(no_op, 1, python).await, Ok(()));
+}

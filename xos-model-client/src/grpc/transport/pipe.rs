@@ -16,11 +16,7 @@ pub(super) enum Pipe {
 
 impl Pipe {
     /// Looks at what has arrived, without taking it. A Unix socket cannot do that: there is nothing there.
-    pub(super) fn poll_peek(
-        &self,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_peek(&self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<usize>> {
         match self {
             Pipe::Tcp(stream) => stream.poll_peek(cx, buf),
             #[cfg(unix)]
@@ -40,11 +36,7 @@ macro_rules! each {
 }
 
 impl AsyncRead for Pipe {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         each!(self.get_mut(), stream => Pin::new(stream).poll_read(cx, buf))
     }
 }
