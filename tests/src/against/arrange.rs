@@ -110,7 +110,7 @@ impl<'a> Arranger<'a> {
             || looks_at.is_some_and(|id| self.unsure.contains(&id)))
     }
 
-    /// Objects that a filter would find here, and did not find there, are made what they are shown as next.
+    /// Objects that a filter would find here, and did not find there, are made so that it does not.
     async fn hide(
         &mut self,
         at: usize,
@@ -127,21 +127,26 @@ impl<'a> Arranger<'a> {
             }
             let recorded = known.ids.iter().find(|((of, _), ours)| of == root(model) && **ours == id);
             let recorded = recorded.map(|((_, theirs), _)| *theirs);
-            if let Some((next, later)) = self.next_shown(at, model, recorded)? {
-                let is_same_kind = self.kind(&self.calls[next])? == Some(kind);
-                if !is_same_kind {
-                    self.make(known, model, &later, How::Whole).await?;
-                    continue;
-                }
-            }
-            let is_deleted = [QueryKind::DeletedObjects, QueryKind::DeletedPolicies].contains(&kind);
-            if is_deleted {
-                self.purge(model, Some(id)).await?;
-            } else {
-                self.set(model, ObjectId::new(id), &[("no_sync", true), ("no_policy", true)]).await?;
+            let later = self.next_shown(at, model, recorded)?;
+            match kind {
+                QueryKind::DirtyObjects => self.done(model, &record, "enacted").await?,
+                QueryKind::DirtyPolicies | QueryKind::DeletedPolicies => self.done(model, &record, "policed").await?,
+                // It was not deleted yet, or was purged already.
+                _ => match later {
+                    Some((_, later)) => self.make(known, model, &later, How::Whole).await?,
+                    None => self.purge(model, Some(id)).await?,
+                },
             }
         }
         Ok(())
+    }
+
+    /// Nothing is to be done with an object as it is now.
+    async fn done(&self, model: &str, record: &Record, field: &str) -> Result<(), BoxError> {
+        let times = ["updated", "changed_by_step", "changed_by_policy"];
+        let newest = times.iter().filter_map(|name| record.get(name)?.as_time()).max();
+        let newest = newest.map_or(Value::Null, Value::Time);
+        self.set(model, record.id(), &[(field, newest)]).await
     }
 
     /// When an object is shown next, and how.
@@ -210,22 +215,12 @@ impl<'a> Arranger<'a> {
         Ok(self.store.find(&Query::live(shape).of_kind(kind), Page::first(10_000)).await?.records)
     }
 
-    async fn set(&self, model: &str, id: ObjectId, fields: &[(&str, bool)]) -> Result<(), BoxError> {
+    async fn set(&self, model: &str, id: ObjectId, fields: &[(&str, Value)]) -> Result<(), BoxError> {
         let shape = self.store.schema().expect_model(model)?.shape.clone();
-        let fields = fields.iter().filter_map(|(name, value)| {
-            let at = shape.position(name)?;
-            Some((at as FieldPos, Value::Bool(*value)))
-        });
+        let fields = fields.iter().filter_map(|(name, value)| Some((shape.position(name)? as FieldPos, value.clone())));
         let op = Op::Set { fields: fields.collect(), touch: Touch::AsTheRulesSay };
-        self.write(Write {
-            shape: shape.clone(),
-            target: Target::Object(id),
-            op,
-            by: Caller::Engine,
-            guard: Guard::None,
-        })
-        .await
-        .map(drop)
+        let (target, by) = (Target::Object(id), Caller::Engine);
+        self.write(Write { shape: shape.clone(), target, op, by, guard: Guard::None }).await.map(drop)
     }
 
     async fn write(&self, write: Write) -> Result<ObjectId, BoxError> {
@@ -235,18 +230,34 @@ impl<'a> Arranger<'a> {
         }
     }
 
-    /// Purges soft-deleted objects, or one of them, whatever they wait for.
+    /// Purges soft-deleted objects, or one of them, whatever they wait for. The others stay as they are.
     async fn purge(&self, model: &str, only: Option<i32>) -> Result<(), BoxError> {
+        let flags = ["backend_need_reap", "backend_need_delete"];
+        let mut before = Vec::new();
         for record in self.found(model, QueryKind::DeletedObjects).await? {
-            if only.is_none_or(|only| record.id().get() == only) {
-                self.set(model, record.id(), &[("backend_need_reap", true)]).await?;
-            } else if record.get("backend_need_reap") == Some(&Value::Bool(true)) {
-                // The recorded reaper comes to it later.
-                self.set(model, record.id(), &[("backend_need_reap", false), ("backend_need_delete", true)])
-                    .await?;
-            }
+            let goes = only.is_none_or(|only| record.id().get() == only);
+            before.push(record.clone());
+            self.set(model, record.id(), &[(flags[0], Value::Bool(goes)), (flags[1], Value::Bool(true))]).await?;
         }
         self.store.reap().await?;
+        for record in self.found(model, QueryKind::DeletedObjects).await? {
+            let then = before.iter().find(|before| before.id() == record.id());
+            let fields = flags.iter().filter_map(|flag| Some((*flag, then?.get(flag)?.clone())));
+            self.set(model, record.id(), &fields.collect::<Vec<_>>()).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a name away from all objects but one.
+    async fn free_name(&self, model: &str, name: &Value, but: ObjectId) -> Result<(), BoxError> {
+        for kind in [QueryKind::Live, QueryKind::DeletedObjects] {
+            for record in self.found(model, kind).await? {
+                if record.id() != but && record.get("name") == Some(name) {
+                    let other = Value::Text(format!("former {}", record.id()));
+                    self.set(model, record.id(), &[("name", other)]).await?;
+                }
+            }
+        }
         Ok(())
     }
 
@@ -308,8 +319,10 @@ impl<'a> Arranger<'a> {
         let op = Op::Set { fields: fields.collect(), touch: Touch::AsTheRulesSay };
         let target = Target::Object(id);
         if self.write(write(target, op.clone())).await.is_err() {
-            // Something that is deleted has its name.
-            self.purge(model, None).await?;
+            let named = given.iter().find(|(at, _)| name(*at) == "name");
+            if let Some((_, name)) = named {
+                self.free_name(model, name, id).await?;
+            }
             self.write(write(target, op)).await?;
         }
         Ok(())
@@ -327,8 +340,10 @@ impl<'a> Arranger<'a> {
         if let Some(id) = known.ids.get(&key) {
             let found = self.store.get(shape, &[ObjectId::new(*id)]).await?.into_iter().flatten().next();
             let is_live = found.is_some_and(|owner| owner.get("deleted") != Some(&Value::Bool(true)));
-            let instance = known.ids.get(&("ServiceInstance".to_owned(), id_of(shown)));
-            if is_live || instance.is_some() {
+            let instance = ObjectId::new(known.id("ServiceInstance", id_of(shown)));
+            let shape = &schema.expect_model("HelloWorldServiceInstance")?.shape;
+            let is_there = self.store.get(shape, &[instance]).await?.iter().any(Option::is_some);
+            if is_live || is_there {
                 return Ok(());
             }
         }
@@ -339,7 +354,7 @@ impl<'a> Arranger<'a> {
         let op = Op::Create(text("name").into_iter().chain(text("hello_from")).collect());
         let (target, by) = (Target::New, Caller::Engine);
         let id = self.write(Write { shape: shape.clone(), target, op, by, guard: Guard::None }).await?;
-        self.set("HelloWorldService", id, &[("no_sync", true), ("no_policy", true)]).await?;
+        self.set("HelloWorldService", id, &[("no_sync", Value::Bool(true)), ("no_policy", Value::Bool(true))]).await?;
         known.ids.insert(key, id.get());
         Ok(())
     }

@@ -250,6 +250,18 @@ async fn told(core: &dyn ModelAccessor, step: &Step) -> (String, Option<ObjectId
     }
 }
 
+/// The fields that lead to other objects.
+const LINKS: [&str; 4] = ["best", "owner", "master_serviceinstance", "members"];
+
+/// Whether two answers say the same. A link that leads nowhere is told through the wire in the words of a core 4.0.4,
+/// which are about the whole object, and after all other faults.
+fn alike(here: &str, there: &str) -> bool {
+    let about_links = |told: &str| {
+        told.strip_prefix("invalid: ").is_some_and(|fields| fields.split(", ").any(|field| LINKS.contains(&field)))
+    };
+    here == there || about_links(here) && there.starts_with("invalid: ")
+}
+
 fn some_text(random: &mut Random) -> Value {
     random
         .of(&["", "a", "b", "Stark", "stark", "größe", "x_y%", " in ", "twelve chars", "thirteen char"])
@@ -413,7 +425,7 @@ async fn a_client_through_the_wire_is_told_what_a_caller_in_process_is_told() {
             let step = some_step(&mut random, &known);
             let (here, there, created) = pair.step(&step).await;
             steps.push(step);
-            if here != there {
+            if !alike(&here, &there) {
                 let lines = |one: &str, other: &str| {
                     let parts =
                         one.split([',', '\n']).filter(|part| !other.split([',', '\n']).any(|it| it == *part));

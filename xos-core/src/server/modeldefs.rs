@@ -8,7 +8,8 @@ mod tests;
 use super::World;
 use super::call::{Answer, Call};
 use super::small::reply;
-use super::status::no_method;
+use super::status::{malformed, no_method};
+use super::wire::read_empty;
 use messages::ModelDefs;
 
 /// Answers a call of it.
@@ -16,6 +17,7 @@ pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
     match method {
         "ListModelDefs" => {
             world.users.caller(call).await?;
+            read_empty(&call.message).map_err(malformed)?;
             use xos_model_client::ModelAccessor as _;
             reply(&ModelDefs { items: describe::models(&world.core.schema()) })
         }
