@@ -103,6 +103,12 @@ impl Db {
     }
 }
 
+#[cfg(feature = "postgres")]
+async fn connect(url: String, options: Options) -> Outcome<EmbeddedCore> {
+    Ok(tokio::task::spawn_blocking(move || EmbeddedCore::connect(&url, options)).await??)
+}
+
+#[cfg(not(feature = "postgres"))]
 async fn connect(url: String, _options: Options) -> Outcome<EmbeddedCore> {
     Err(format!("{} cannot be opened: this build has no PostgreSQL", Db::Postgres(url)).into())
 }
