@@ -130,7 +130,7 @@ async fn fill(core: &EmbeddedCore, objects: usize) {
     for some in numbers.chunks(1000) {
         let write = |number: &usize| Write {
             shape: shape.clone(),
-            target: Target::New("Service".into()),
+            target: Target::New,
             op: Op::Create(vec![(name.into(), Value::Text(format!("service-{number}").into()))]),
             by: Caller::Client,
             guard: Guard::None,

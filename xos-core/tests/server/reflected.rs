@@ -11,7 +11,6 @@ use crate::lab::Lab;
 macro_rules! client {
     ($version:ident) => {
         mod $version {
-            pub(super) use super::pb::$version::ExtensionRequest;
             use super::pb::$version::ServerReflectionRequest;
             use super::pb::$version::server_reflection_client::ServerReflectionClient;
             pub(super) use super::pb::$version::server_reflection_request::MessageRequest as Ask;
