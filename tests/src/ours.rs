@@ -64,13 +64,13 @@ impl OurServer {
 
     /// How its administrator reaches it in the clear.
     pub fn plain(&self) -> CoreOptions {
-        self.options(self.uri())
+        Self::options(self.uri())
     }
 
     /// How its administrator reaches it with TLS.
     pub fn tls(&self) -> CoreOptions {
         let address = self.serving.tls_address().map(|address| format!("https://{address}"));
-        let mut options = self.options(address.unwrap_or_default());
+        let mut options = Self::options(address.unwrap_or_default());
         options.ca_file = Some(self.folder.path().join("ca.pem"));
         options
     }
@@ -81,7 +81,7 @@ impl OurServer {
         CoreOptions::new(path.unwrap_or_default())
     }
 
-    fn options(&self, endpoint: String) -> CoreOptions {
+    fn options(endpoint: String) -> CoreOptions {
         let mut options = CoreOptions::new(endpoint);
         options.credentials = Some(Credentials::new(ADMIN, Password::literal(PASSWORD)));
         options

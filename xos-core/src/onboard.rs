@@ -17,6 +17,7 @@ use xos_model_client::{
     Onboarded, ServiceFiles, models,
 };
 
+use self::kept::Keep;
 pub(crate) use self::kept::{KEPT, Kept};
 use crate::rules::{normalise, problem};
 use crate::store::{Catalog, Fault, Outcome, Store, StoredModel, read_services};
@@ -88,10 +89,12 @@ impl Store {
         }
         let known = read_services(&self.db.connection)?;
         let same_version = known.iter().any(|(name, known)| name == service && known == version);
-        let kept = files.map(|files| Kept::loaded(version, files));
-        let kept = kept.map(|kept| self.differs(service, kept)).transpose()?.flatten();
+        let keep = match files {
+            Some(files) => self.to_keep(service, Kept::loaded(version, files))?,
+            None => Keep::AsItIs,
+        };
         // Other files are another generation too: whoever reads them finds out by it.
-        if changed.is_empty() && !owners_differ(&old, &stored) && kept.is_none() {
+        if changed.is_empty() && !owners_differ(&old, &stored) && matches!(keep, Keep::AsItIs) {
             if !same_version {
                 self.transaction(|store| store.write_version(service, version))?;
             }
@@ -106,7 +109,7 @@ impl Store {
             .collect();
         self.transaction(|store| {
             alter::alter(store, &next, &alterations)?;
-            store.keep(service, kept)?;
+            store.keep(service, &keep)?;
             store.write_models(&old, &next, service, Some(version))
         })?;
         self.use_catalog(next);

@@ -174,13 +174,25 @@ macro_rules! parameters {
     ($($int:ty)*) => {$(
         impl From<$int> for Sql<'_> {
             fn from(int: $int) -> Self {
-                Sql::Int(int as i64)
+                Sql::Int(int.into())
             }
         }
     )*};
 }
 
-parameters!(i64 i32 u64 u16 u8 usize);
+parameters!(i64 i32 u16 u8);
+
+impl From<u64> for Sql<'_> {
+    fn from(int: u64) -> Self {
+        Sql::Int(int as i64)
+    }
+}
+
+impl From<usize> for Sql<'_> {
+    fn from(int: usize) -> Self {
+        Sql::Int(int as i64)
+    }
+}
 
 impl From<f64> for Sql<'_> {
     fn from(real: f64) -> Self {

@@ -49,14 +49,27 @@ impl Kept {
     }
 }
 
+/// What a load or unload does to what is kept of a service.
+#[derive(Clone, Debug)]
+pub(super) enum Keep {
+    /// It stays as it is.
+    AsItIs,
+    /// It becomes this; nothing when it is `None`.
+    Now(Option<Json>),
+}
+
 impl Store {
-    /// What is to be kept of a service, when that is not what is kept already.
-    pub(super) fn differs(&self, service: &str, kept: Option<Json>) -> Outcome<Option<Option<Json>>> {
-        Ok((self.db.recall_one(KEPT, service)? != kept).then_some(kept))
+    /// What has to be done so that this is kept of a service.
+    pub(super) fn to_keep(&self, service: &str, kept: Option<Json>) -> Outcome<Keep> {
+        let is_kept = self.db.recall_one(KEPT, service)? == kept;
+        Ok(if is_kept { Keep::AsItIs } else { Keep::Now(kept) })
     }
 
-    /// Keeps this of a service, or nothing, or what is kept already; as a part of the transaction that is under way.
-    pub(super) fn keep(&mut self, service: &str, kept: Option<Option<Json>>) -> Outcome<()> {
-        kept.map_or(Ok(()), |kept| self.remember_one(KEPT, service, kept.as_ref()))
+    /// Does it, as a part of the transaction that is under way.
+    pub(super) fn keep(&mut self, service: &str, keep: &Keep) -> Outcome<()> {
+        match keep {
+            Keep::AsItIs => Ok(()),
+            Keep::Now(kept) => self.remember_one(KEPT, service, kept.as_ref()),
+        }
     }
 }

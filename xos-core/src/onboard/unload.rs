@@ -5,7 +5,7 @@ use std::sync::Arc;
 use xos_model_client::{Caller, Cleanup, ModelId, ModelName, Onboarded};
 
 use super::alter::{Alteration, alter, tables};
-use super::{CORE, Kept, listed, refused};
+use super::{CORE, Keep, Kept, listed, refused};
 use crate::sql::{Row, params};
 use crate::store::{Catalog, Outcome, Store, read_services};
 
@@ -59,7 +59,7 @@ impl Store {
                 store.purge_all_of(&models)?;
             }
             alter(store, &next, &drops)?;
-            store.keep(name, Some(Some(kept)))?;
+            store.keep(name, &Keep::Now(Some(kept)))?;
             store.write_models(&old, &next, name, None)
         })?;
         self.use_catalog(next);

@@ -11,6 +11,7 @@ use super::small::reply;
 use super::status::{malformed, no_method};
 use super::wire::read_empty;
 use messages::ModelDefs;
+use xos_model_client::ModelAccessor as _;
 
 /// Answers a call of it.
 pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
@@ -18,7 +19,6 @@ pub(super) async fn answer(world: &World, method: &str, call: &Call) -> Answer {
         "ListModelDefs" => {
             world.users.caller(call).await?;
             read_empty(&call.message).map_err(malformed)?;
-            use xos_model_client::ModelAccessor as _;
             reply(&ModelDefs { items: describe::models(&world.core.schema()) })
         }
         _ => Err(no_method()),

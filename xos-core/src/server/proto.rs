@@ -11,10 +11,10 @@ pub use self::names::{
 };
 
 /// The number of `class_names` in each message.
-pub const CLASS_NAMES: u16 = 2046;
+pub(super) const CLASS_NAMES: u16 = 2046;
 
 /// The number of `self_content_type_id` in each message.
-pub const SELF_CONTENT_TYPE_ID: u16 = 2047;
+pub(super) const SELF_CONTENT_TYPE_ID: u16 = 2047;
 
 /// What is before the messages. Each field is in a `oneof` of its own, so that it is known whether it was sent.
 const HEAD: &str = r#"syntax = "proto3";

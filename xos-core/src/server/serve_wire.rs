@@ -265,7 +265,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_is_read_however_it_is_cut() {
-        let long = framed(0, &[7; 40_000]);
+        let long = framed(0, &vec![7; 40_000]);
         for cut in [0, 1, 4, 5, 6, 20_000, 40_005] {
             let (one, two) = long.split_at(cut);
             assert_eq!(read(&[one, two], None).await.unwrap().len(), 40_000, "{cut}");

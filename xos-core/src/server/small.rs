@@ -8,6 +8,7 @@ use super::call::{Answer, Call};
 use super::status::malformed;
 
 /// A message without fields.
+#[allow(clippy::unnecessary_wraps, reason = "it is what a call is answered with")]
 pub(super) fn empty() -> Answer {
     Ok(Bytes::new())
 }
@@ -22,6 +23,7 @@ pub(super) fn request<M: Message + Default>(call: &Call) -> Result<M, Status> {
 }
 
 /// The answer with this message.
+#[allow(clippy::unnecessary_wraps, reason = "it is what a call is answered with")]
 pub(super) fn reply(message: &impl Message) -> Answer {
     Ok(message.encode_to_vec().into())
 }

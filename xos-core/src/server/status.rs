@@ -7,12 +7,13 @@ use serde_json::Value as Json;
 use tonic::{Code, Status};
 use xos_model_client::ModelInfo;
 
+pub(crate) use self::errors::cannot_resolve;
 pub(crate) use self::errors::feedback_denial;
-pub use self::errors::{cannot_resolve, does_not_exist, of_error};
+pub use self::errors::{does_not_exist, of_error};
 pub use self::python::{list, unicode, validation_error, verbose_name};
 
 /// There is no such method: also one of a model that is not loaded.
-pub fn no_method() -> Status {
+pub(crate) fn no_method() -> Status {
     Status::unimplemented("Method not found!")
 }
 
@@ -47,7 +48,7 @@ pub fn permission_denied(text: &str) -> Status {
 }
 
 /// A rule about the whole object is broken.
-pub fn invalid(text: &str) -> Status {
+pub(crate) fn invalid(text: &str) -> Status {
     xos_error(Code::InvalidArgument, "XOSValidationError", text)
 }
 

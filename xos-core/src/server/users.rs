@@ -46,7 +46,6 @@ pub(crate) struct Person {
     pub(crate) id: ObjectId,
     pub(crate) email: String,
     pub(crate) is_admin: bool,
-    pub(crate) site: ObjectId,
 }
 
 /// The users of a core.

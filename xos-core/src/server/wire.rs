@@ -117,15 +117,14 @@ impl Table {
             let Some(value) = values.get(column.at) else { continue };
             let number = column.number;
             match value {
-                Value::Null => {}
+                Value::Null | Value::Link(ObjectId::UNSET) => {}
                 Value::Text(text) => put_text(out, number, if column.secret { "" } else { text }),
                 Value::Bool(value) => put_bool(out, number, *value),
                 Value::Int(value) if column.kind == Type::UInt32 => put_uint32(out, number, *value as u32),
                 Value::Int(value) => put_int32(out, number, *value as i32),
                 Value::Float(value) => put_float(out, number, *value),
                 Value::Time(time) => put_double(out, number, time.seconds()),
-                Value::Link(id) if id.is_set() => put_int32(out, number, id.get()),
-                Value::Link(_) => {}
+                Value::Link(id) => put_int32(out, number, id.get()),
                 Value::Links(ids) => put_ids(out, number, ids),
             }
         }
@@ -209,7 +208,7 @@ pub fn read_id(bytes: &[u8]) -> Result<i32, Misread> {
 /// # Errors
 ///
 /// Bytes that are no protobuf.
-pub fn read_empty(bytes: &[u8]) -> Result<(), Misread> {
+pub(crate) fn read_empty(bytes: &[u8]) -> Result<(), Misread> {
     let mut reader = Reader::new(bytes);
     while let Some((number, wire_type)) = reader.tag()? {
         reader.skip(number, wire_type)?;
@@ -241,7 +240,7 @@ fn put_ids(out: &mut Vec<u8>, number: u16, ids: &[ObjectId]) {
 }
 
 /// The hash of a password is for nobody.
-pub fn is_secret(schema: &Schema, model: &ModelInfo, field: &str) -> bool {
+pub(crate) fn is_secret(schema: &Schema, model: &ModelInfo, field: &str) -> bool {
     let is_user = |model: &ModelInfo| model.name() == "User" && model.def.app_label == "core";
     field == "password" && model.chain.iter().filter_map(|id| schema.by_id(*id)).any(is_user)
 }

@@ -71,7 +71,7 @@ impl Db {
                     more = true;
                     return Ok(ControlFlow::Break(()));
                 }
-                found.push(db.raw(&plan, row, 2)?);
+                found.push(Raw::read(&plan, row, 2)?);
                 Ok(ControlFlow::Continue(()))
             })?;
             let last = found.last().map(|raw| raw.id);
@@ -102,7 +102,7 @@ impl Db {
         let mut found: Vec<Raw> = Vec::with_capacity(ids.len());
         self.connection.each(&plan.get_by_ids, [Sql::Ids(&numbers)], |row| {
             if self.catalog.schema.is_a(leaf(row, 2)?, plan.model) {
-                found.push(self.raw(plan, row, 3)?);
+                found.push(Raw::read(plan, row, 3)?);
             }
             Ok(ControlFlow::Continue(()))
         })?;
@@ -118,7 +118,7 @@ impl Db {
             if !self.catalog.schema.is_a(leaf(row, 2)?, plan.model) {
                 return Ok(None);
             }
-            Ok(Some(self.raw(plan, row, 3)?))
+            Ok(Some(Raw::read(plan, row, 3)?))
         })?;
         let Some(mut raw) = found.flatten() else { return Ok(None) };
         self.fill_lists(plan, id, &mut raw.values)?;
@@ -188,21 +188,6 @@ impl Db {
         result
     }
 
-    /// A row whose values begin at column `at`, `id` and `revision` being the first two.
-    fn raw(&self, plan: &ShapePlan, row: &Row<'_>, at: usize) -> Outcome<Raw> {
-        let (id, revision) = (ObjectId::new(row.get(0)?), Revision(row.get(1)?));
-        Ok(Raw { id, revision, values: self.values(plan, row, at)? })
-    }
-
-    /// The values of a shape, which begin at column `at`; its lists are filled later.
-    pub(crate) fn values(&self, plan: &ShapePlan, row: &Row<'_>, at: usize) -> Outcome<Vec<Value>> {
-        let mut values = vec![Value::Null; plan.fields.len()];
-        for (column, (position, storage)) in plan.columns.iter().enumerate() {
-            values[*position as usize] = storage.read(row.stored(at + column)?);
-        }
-        Ok(values)
-    }
-
     /// The lists of one object.
     pub(crate) fn fill_lists(&self, plan: &ShapePlan, id: ObjectId, values: &mut [Value]) -> Outcome<()> {
         for (position, sql) in &plan.links {
@@ -243,9 +228,24 @@ struct Raw {
 }
 
 impl Raw {
+    /// A row whose values begin at column `at`, `id` and `revision` being the first two.
+    fn read(plan: &ShapePlan, row: &Row<'_>, at: usize) -> Outcome<Self> {
+        let (id, revision) = (ObjectId::new(row.get(0)?), Revision(row.get(1)?));
+        Ok(Raw { id, revision, values: values(plan, row, at)? })
+    }
+
     fn record(self, plan: &ShapePlan) -> Record {
         Record::new(plan.shape.clone(), self.values).at_revision(self.revision)
     }
+}
+
+/// The values of a shape, which begin at column `at`; its lists are filled later.
+pub(crate) fn values(plan: &ShapePlan, row: &Row<'_>, at: usize) -> Outcome<Vec<Value>> {
+    let mut values = vec![Value::Null; plan.fields.len()];
+    for (column, (position, storage)) in plan.columns.iter().enumerate() {
+        values[*position as usize] = storage.read(row.stored(at + column)?);
+    }
+    Ok(values)
 }
 
 /// The leaf model in a column.

@@ -29,7 +29,7 @@ impl Store {
                 .db
                 .connection
                 .execute("DELETE FROM _memory WHERE namespace = ?1 AND key = ?2", params![namespace, key])?,
-        };
+        }
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use xos_model_client::{ModelId, ObjectId, Timestamp, Value, Version};
 
-use super::db::{Db, leaf};
+use super::db::{Db, leaf, values};
 use super::fault::Outcome;
 use super::plan::{HEAD_COLUMNS, ShapePlan};
 use crate::sql::{Row, SqlError, params};
@@ -84,7 +84,7 @@ impl Db {
             if !self.catalog.schema.is_a(head.leaf, plan.model) {
                 return Ok(None);
             }
-            Ok(Some((head, self.values(plan, row, HEAD_COLUMNS)?)))
+            Ok(Some((head, values(plan, row, HEAD_COLUMNS)?)))
         })?;
         let Some((head, mut values)) = found.flatten() else { return Ok(None) };
         self.fill_lists(plan, id, &mut values)?;

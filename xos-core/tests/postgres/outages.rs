@@ -68,7 +68,7 @@ async fn a_write_whose_connection_is_ended_is_told_what_became_of_it() {
             Ok(_) => assert!(there, "{name} was acknowledged and is not there"),
             Err(error) => match error.kind() {
                 ErrorKind::Away { .. } => {
-                    assert!(!there, "{name} is there, and was told as not stored: {error}")
+                    assert!(!there, "{name} is there, and was told as not stored: {error}");
                 }
                 _ => panic!("expected to know what became of it: {error}"),
             },

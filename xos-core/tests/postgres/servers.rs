@@ -102,7 +102,7 @@ async fn eight_writers_on_two_servers_lose_no_update() {
                     match core.write(vec![write]).await.pop().unwrap() {
                         Ok(_) => break,
                         Err(error) => {
-                            assert!(matches!(error.kind(), ErrorKind::Superseded { .. }), "{error}")
+                            assert!(matches!(error.kind(), ErrorKind::Superseded { .. }), "{error}");
                         }
                     }
                 }

@@ -100,7 +100,7 @@ async fn whoever_asks_is_told_what_is_served() {
         assert!(by_name == files, "{symbol}");
     }
     let options = |name: &str| name.to_owned();
-    let asked = v1::ExtensionRequest {
+    let asked = pb::v1::ExtensionRequest {
         containing_type: options("google.protobuf.FieldOptions"),
         extension_number: 1002,
     };
@@ -114,7 +114,7 @@ async fn whoever_asks_is_told_what_is_served() {
         Ask::FileByFilename("no.proto".into()),
         Ask::FileContainingSymbol("xos.NoSuch".into()),
         Ask::FileContainingSymbol(String::new()),
-        Ask::FileContainingExtension(v1::ExtensionRequest { extension_number: -1, ..asked }),
+        Ask::FileContainingExtension(pb::v1::ExtensionRequest { extension_number: -1, ..asked }),
         Ask::AllExtensionNumbersOfType("xos.NoSuch".into()),
     ] {
         assert_eq!(v1::error(&lab, nothing).await, 5);

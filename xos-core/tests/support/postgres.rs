@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 /// A cluster of databases.
-pub struct Cluster {
+pub(crate) struct Cluster {
     folder: PathBuf,
     /// The shell that watches over it: it ends the cluster and removes the folder when this process is gone.
     shell: Mutex<(ChildStdin, BufReader<ChildStdout>)>,
@@ -39,20 +39,20 @@ rm -rf "$folder"
 
 impl Cluster {
     /// The cluster that the tests of this process share, or `None` when PostgreSQL is not installed.
-    pub fn shared() -> Option<&'static Cluster> {
+    pub(crate) fn shared() -> Option<&'static Cluster> {
         static SHARED: OnceLock<Option<Cluster>> = OnceLock::new();
         SHARED.get_or_init(|| Cluster::start(&["-c", "fsync=off"])).as_ref()
     }
 
     /// A cluster of its own, with these arguments of the server.
-    pub fn start(arguments: &[&str]) -> Option<Cluster> {
+    pub(crate) fn start(arguments: &[&str]) -> Option<Cluster> {
         let cluster = Cluster::make(arguments)?;
         cluster.tell("start");
         Some(cluster)
     }
 
     /// One that is not started yet.
-    pub fn make(arguments: &[&str]) -> Option<Cluster> {
+    pub(crate) fn make(arguments: &[&str]) -> Option<Cluster> {
         let bin = programs()?;
         let folder = tempfile::Builder::new().prefix("xos-pg").tempdir().expect("a temporary folder").keep();
         let mut command = unprivileged(&folder);
@@ -70,18 +70,18 @@ impl Cluster {
     }
 
     /// The folder of its socket. What is put there is for its user too.
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
     /// The URL of a database with these parameters (`key=value`, joined by `&`).
-    pub fn url(&self, parameters: &str) -> String {
+    pub(crate) fn url(&self, parameters: &str) -> String {
         let folder = self.folder.to_str().expect("a plain path").replace('/', "%2F");
         format!("postgres://xos@{folder}/postgres?{parameters}")
     }
 
     /// `start`, `stop` or `crash`; it is ready, or gone, when this returns.
-    pub fn tell(&self, what: &str) {
+    pub(crate) fn tell(&self, what: &str) {
         let ready = || self.log().matches("ready to accept connections").count();
         let before = ready();
         {
@@ -136,7 +136,7 @@ fn other_user() -> Option<(u32, u32)> {
 }
 
 /// Makes a file or folder theirs.
-pub fn give(path: &Path) {
+pub(crate) fn give(path: &Path) {
     if let Some((user, group)) = other_user() {
         std::os::unix::fs::chown(path, Some(user), Some(group)).expect("root may give a file away");
     }

@@ -77,7 +77,7 @@ impl Models {
     pub(crate) async fn follow(&self) {
         let mut told = self.transport.told();
         loop {
-            if told.wait_for(|told| told.is_news()).await.is_err() {
+            if told.wait_for(super::transport::Told::is_news).await.is_err() {
                 return;
             }
             self.read_again().await;

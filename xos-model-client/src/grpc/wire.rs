@@ -95,6 +95,10 @@ impl<'a> Reader<'a> {
     }
 
     /// The number and wire type of the next field, `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no protobuf.
     #[inline]
     pub fn tag(&mut self) -> Result<Option<(u32, WireType)>, WireFault> {
         let Some(first) = self.bytes.get(self.at) else { return Ok(None) };
@@ -125,6 +129,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A number of 1 to 10 bytes.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no protobuf.
     #[inline]
     pub fn varint(&mut self) -> Result<u64, WireFault> {
         match self.bytes.get(self.at) {
@@ -153,6 +161,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A length and as many bytes.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no protobuf.
     #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], WireFault> {
         let start = self.at;
@@ -167,12 +179,20 @@ impl<'a> Reader<'a> {
     }
 
     /// 4 bytes, little end first.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no protobuf.
     #[inline]
     pub fn fixed32(&mut self) -> Result<u32, WireFault> {
         self.fixed().map(u32::from_le_bytes)
     }
 
     /// 8 bytes, little end first.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no protobuf.
     #[inline]
     pub fn fixed64(&mut self) -> Result<u64, WireFault> {
         self.fixed().map(u64::from_le_bytes)
@@ -188,6 +208,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Leaves out the value of a field.
+    ///
+    /// # Errors
+    ///
+    /// Bytes that are no protobuf.
     #[inline]
     pub fn skip(&mut self, number: u32, wire_type: WireType) -> Result<(), WireFault> {
         match wire_type {

@@ -3,6 +3,8 @@
 //! SQLite takes a link to a table that is not there yet, and keeps one to a table that is made again. PostgreSQL does
 //! neither: there the links are constraints of their own, made when all tables are.
 
+use std::fmt::Write as _;
+
 use std::collections::HashSet;
 
 use crate::sql::Connection;
@@ -27,13 +29,14 @@ pub(super) fn make(connection: &Connection, postgres: &Postgres, catalog: &Catal
         if there.contains(&name) {
             return;
         }
-        script.push_str(&format!(
-            "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} (id) DEFERRABLE;\n",
+        let _ = writeln!(
+            script,
+            "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} (id) DEFERRABLE;",
             translate(table),
             quoted(&name),
             translate(column),
             translate(target)
-        ));
+        );
     };
     for layout in catalog.layouts() {
         if !layout.is_bottom()

@@ -24,7 +24,7 @@ fn signed(
     let served = world.objects.served(&world.core);
     let model = served.schema.model("Slice").unwrap();
     let at = model.shape.position("creator").unwrap();
-    let person = Person { id: ObjectId::new(7), email: "a@b".into(), is_admin, site: ObjectId::new(1) };
+    let person = Person { id: ObjectId::new(7), email: "a@b".into(), is_admin };
     let ask = Ask { world: &world, served: &served, model, who: Who::User(Arc::new(person)) };
     let before = stored.map(|creator| {
         let mut values = vec![Value::Null; model.fields.len()];

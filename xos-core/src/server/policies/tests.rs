@@ -64,7 +64,7 @@ impl World {
                 ..User::default()
             };
             let user = client.create(user).await.unwrap();
-            let person = Person { id: user.id, email: email.into(), is_admin, site: sites[at] };
+            let person = Person { id: user.id, email: email.into(), is_admin };
             people.insert(email, Who::User(Arc::new(person)));
         }
         let world = World { policies: Policies::new(core.clone()), core, client, people };

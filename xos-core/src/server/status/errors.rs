@@ -38,7 +38,7 @@ pub fn of_error(error: &Error, schema: &Schema, model: &ModelInfo) -> Status {
 }
 
 /// A name in a filter that is no field.
-pub fn cannot_resolve(schema: &Schema, model: &ModelInfo, name: &str) -> Status {
+pub(crate) fn cannot_resolve(schema: &Schema, model: &ModelInfo, name: &str) -> Status {
     let choices = choices(schema, model);
     exception(format!("Cannot resolve keyword '{name}' into field. Choices are: {choices}"))
 }

@@ -169,8 +169,8 @@ async fn a_refused_write_is_told_in_the_words_of_the_core() {
         assert_eq!(told(&schema, model, id, Doing::Write, &error), expected, "{model} {fields:?}");
     }
     let twin = write(&core, "ServiceInstanceLink", Target::New, &provides).await.unwrap_err();
-    let (code, details) = told(&schema, "ServiceInstanceLink", 0, Doing::Write, &twin);
-    assert_eq!(code, Code::InvalidArgument);
+    let (kind, details) = told(&schema, "ServiceInstanceLink", 0, Doing::Write, &twin);
+    assert_eq!(kind, Code::InvalidArgument);
     assert!(details.contains("already exists\", \"error\": \"XOSValidationError\""), "{details}");
 }
 

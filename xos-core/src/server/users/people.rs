@@ -125,12 +125,7 @@ fn shape() -> &'static Arc<Shape> {
 fn known(record: &Record) -> Known {
     let text = |field| record.get(field).and_then(Value::as_text).unwrap_or_default();
     let flag = |field| record.get(field).and_then(Value::as_bool).unwrap_or_default();
-    let person = Person {
-        id: record.id(),
-        email: text("email").to_owned(),
-        is_admin: flag("is_admin"),
-        site: record.get("site").and_then(Value::as_link).unwrap_or_default(),
-    };
+    let person = Person { id: record.id(), email: text("email").to_owned(), is_admin: flag("is_admin") };
     let hash = Some(text("password")).filter(|stored| is_hash(stored));
     Known {
         person: Arc::new(person),

@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use tonic::Code;
+use xos_model_client::ModelAccessor as _;
 use xos_model_client::{FieldDef, ObjectId, Value, xproto};
 
 use super::messages::{
@@ -187,7 +188,6 @@ async fn a_python_client_whose_models_are_old_is_told_once() {
         core_version: None,
         files: xos_model_client::ServiceFiles::default(),
     };
-    use xos_model_client::ModelAccessor as _;
     world.core.onboard(&xos_model_client::Onboard::Load(load)).await.unwrap();
     assert_eq!(call(no_op, 1, python).await, Err(Code::Unavailable));
     assert_eq!(call(no_op, 1, python).await, Ok(()));
