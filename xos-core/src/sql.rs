@@ -173,6 +173,7 @@ impl ToSql for Sql<'_> {
 macro_rules! parameters {
     ($($int:ty)*) => {$(
         impl From<$int> for Sql<'_> {
+            #[allow(clippy::cast_lossless, reason = "one text for all widths")]
             fn from(int: $int) -> Self {
                 Sql::Int(int as i64)
             }

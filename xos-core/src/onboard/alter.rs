@@ -50,7 +50,9 @@ pub(super) fn alter(store: &Store, catalog: &Catalog, alterations: &[Alteration]
     // All old tables first, lists before what they lead to: a new one may take the place of another.
     for alteration in alterations {
         if let Alteration::Drop { lists, .. } = alteration {
-            lists.iter().for_each(|list| script.add(&drop(list)));
+            for list in lists {
+                script.add(&drop(list));
+            }
         }
     }
     for alteration in alterations {

@@ -78,7 +78,7 @@ impl Work {
         let mut listening = 0;
         while !self.closed.load(Ordering::Relaxed) {
             // What was written before it listened is read after; so nothing is missed between.
-            let result = self.listen(&db, &mut listening).and_then(|()| self.catch_up(&mut db));
+            let result = Self::listen(&db, &mut listening).and_then(|()| self.catch_up(&mut db));
             if let Err(fault) = result {
                 let error = fault.told(&self.target.name);
                 tracing::debug!(%error, "the database cannot be listened to");
@@ -98,7 +98,7 @@ impl Work {
         }
     }
 
-    fn listen(&self, db: &Db, listening: &mut i32) -> Outcome<()> {
+    fn listen(db: &Db, listening: &mut i32) -> Outcome<()> {
         let Some(postgres) = db.connection.postgres() else { return Ok(()) };
         if postgres.is_broken() {
             postgres.reconnect()?;

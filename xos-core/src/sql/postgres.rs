@@ -164,7 +164,7 @@ impl Postgres {
             self.reconnect()?;
         }
         for last in [false, true] {
-            *self.later.borrow_mut() = begin.to_owned();
+            begin.clone_into(&mut self.later.borrow_mut());
             self.state.set(State::InTransaction);
             match self.query(first, []) {
                 Ok(rows) => return Ok(rows),
@@ -312,10 +312,10 @@ impl Postgres {
                 Ok(told) if told == "committed" => return Some(true),
                 Ok(told) if told == "aborted" => return Some(false),
                 Ok(told) => {
-                    tracing::debug!(database = %self.target.name, told, "a commit is not decided yet")
+                    tracing::debug!(database = %self.target.name, told, "a commit is not decided yet");
                 }
                 Err(error) => {
-                    tracing::debug!(database = %self.target.name, %error, "a commit cannot be asked for yet")
+                    tracing::debug!(database = %self.target.name, %error, "a commit cannot be asked for yet");
                 }
             }
             if Instant::now() >= until {

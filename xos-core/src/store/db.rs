@@ -184,6 +184,7 @@ impl Db {
     }
 
     /// The values of a shape, which begin at column `at`; its lists are filled later.
+    #[allow(clippy::unused_self, reason = "it belongs with what reads a row")]
     pub(crate) fn values(&self, plan: &ShapePlan, row: &Row<'_>, at: usize) -> Outcome<Vec<Value>> {
         let mut values = vec![Value::Null; plan.fields.len()];
         for (column, (position, storage)) in plan.columns.iter().enumerate() {

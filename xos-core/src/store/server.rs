@@ -5,6 +5,7 @@
 //! else writes until the commit. So READ COMMITTED is enough: what a statement of the transaction sees was committed
 //! before it began, or is its own. Reads of several statements see one state (REPEATABLE READ).
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use xos_model_client::{ErrorKind, ModelDef, Result, models};
@@ -145,7 +146,7 @@ impl Store {
             last = format!("UPDATE _state SET value = {} WHERE key = 'revision'; ", self.revision);
         }
         if self.revision != before || loaded {
-            last.push_str(&format!("NOTIFY {}, '{}'; ", postgres.target().channel(), self.revision));
+            let _ = write!(last, "NOTIFY {}, '{}'; ", postgres.target().channel(), self.revision);
         }
         if let Err(error) = postgres.commit(&last) {
             if !error.is_away() || !postgres.is_broken() {

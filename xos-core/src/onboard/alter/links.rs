@@ -4,6 +4,7 @@
 //! neither: there the links are constraints of their own, made when all tables are.
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use crate::sql::Connection;
 use crate::sql::dialect::{plain_fit, translate};
@@ -27,13 +28,14 @@ pub(super) fn make(connection: &Connection, postgres: &Postgres, catalog: &Catal
         if there.contains(&name) {
             return;
         }
-        script.push_str(&format!(
-            "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} (id) DEFERRABLE;\n",
+        let _ = write!(
+            script,
+            "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} (id) DEFERRABLE; ",
             translate(table),
             quoted(&name),
             translate(column),
             translate(target)
-        ));
+        );
     };
     for layout in catalog.layouts() {
         if !layout.is_bottom()
