@@ -156,12 +156,12 @@ pub async fn replay(
     }
     load_as_recorded(ours, &calls).await?;
     let descriptors = &recordings.descriptors;
-    let mut arranger = Arranger::new(&ours.store, descriptors, &calls);
+    let mut setting = Arranger::new(&ours.store, descriptors, &calls);
     let mut known = Translation::default();
-    arranger.begin(&mut known).await?;
+    setting.begin(&mut known).await?;
     let mut count = Count::default();
     for (at, call) in calls.iter().enumerate() {
-        let arranged = arranger.before(at, &mut known).await;
+        let arranged = setting.before(at, &mut known).await;
         let is_unsure =
             arranged.map_err(|error| format!("{file} {} cannot be arranged: {error}", call.title()))?;
         let request = match call.name.as_str() {

@@ -78,7 +78,7 @@ impl Work {
         let mut listening = 0;
         while !self.closed.load(Ordering::Relaxed) {
             // What was written before it listened is read after; so nothing is missed between.
-            let result = listen(&db, &mut listening).and_then(|()| self.catch_up(&mut db));
+            let result = Self::listen(&db, &mut listening).and_then(|()| self.catch_up(&mut db));
             if let Err(fault) = result {
                 let error = fault.told(&self.target.name);
                 tracing::debug!(%error, "the database cannot be listened to");
@@ -96,6 +96,18 @@ impl Work {
                 self.pause(&db, QUIET);
             }
         }
+    }
+
+    fn listen(db: &Db, listening: &mut i32) -> Outcome<()> {
+        let Some(postgres) = db.connection.postgres() else { return Ok(()) };
+        if postgres.is_broken() {
+            postgres.reconnect()?;
+        }
+        if postgres.backend() != *listening {
+            postgres.listen()?;
+            *listening = postgres.backend();
+        }
+        Ok(())
     }
 
     /// Waits until something is heard, or for some time.
@@ -142,17 +154,4 @@ impl Work {
             }
         }
     }
-}
-
-/// Listens on this connection, when it does not yet.
-fn listen(db: &Db, listening: &mut i32) -> Outcome<()> {
-    let Some(postgres) = db.connection.postgres() else { return Ok(()) };
-    if postgres.is_broken() {
-        postgres.reconnect()?;
-    }
-    if postgres.backend() != *listening {
-        postgres.listen()?;
-        *listening = postgres.backend();
-    }
-    Ok(())
 }

@@ -2,6 +2,12 @@
 //!
 //! `PG_BIN` names the folder of its programs; else they are looked for in `PATH` and where Debian puts them. It
 //! refuses to run as root: then it runs as the user `postgres` or `nobody`.
+#![allow(
+    unreachable_pub,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "shared by several programs of tests, which fail by panicking"
+)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -95,7 +95,7 @@ async fn what_is_wrong_with_a_socket_is_told_with_what_to_do() {
 
     std::fs::remove_file(&path).unwrap();
     let _listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::os::unix::net::UnixStream::connect(&path).is_ok() {
         println!("skipped: this user may open everything");
         return;

@@ -3,9 +3,8 @@
 //! SQLite takes a link to a table that is not there yet, and keeps one to a table that is made again. PostgreSQL does
 //! neither: there the links are constraints of their own, made when all tables are.
 
-use std::fmt::Write as _;
-
 use std::collections::HashSet;
+use std::fmt::Write as _;
 
 use crate::sql::Connection;
 use crate::sql::dialect::{plain_fit, translate};
@@ -29,9 +28,9 @@ pub(super) fn make(connection: &Connection, postgres: &Postgres, catalog: &Catal
         if there.contains(&name) {
             return;
         }
-        let _ = writeln!(
+        let _ = write!(
             script,
-            "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} (id) DEFERRABLE;",
+            "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} (id) DEFERRABLE; ",
             translate(table),
             quoted(&name),
             translate(column),

@@ -130,11 +130,11 @@ mod tests {
             let why = stored(values).why(true).join("; ");
             assert!(why.contains(expected), "expected {expected:?}: {why}");
         };
-        let (updated, enacted) = (("updated", Kind::Time, time(5.0)), ("enacted", Kind::Time, time(5.0)));
+        let (updated, enacted) = (("updated", Kind::Date, time(5.0)), ("enacted", Kind::Date, time(5.0)));
         check(&[updated.clone()], "never synchronized");
         check(&[updated.clone(), enacted.clone()], "nothing is due");
-        check(&[("updated", Kind::Time, time(6.0)), enacted.clone()], "it was changed at");
-        let policy = ("changed_by_policy", Kind::Time, time(7.0));
+        check(&[("updated", Kind::Date, time(6.0)), enacted.clone()], "it was changed at");
+        let policy = ("changed_by_policy", Kind::Date, time(7.0));
         check(&[updated.clone(), policy, enacted], "a policy changed it at");
         check(&[updated.clone(), ("no_sync", Kind::Bool, Value::Bool(true))], "no_sync is set");
         check(&[updated.clone(), ("lazy_blocked", Kind::Bool, Value::Bool(true))], "lazy_blocked is set");
@@ -149,7 +149,7 @@ mod tests {
                 format!(r#"{{"next_run": {next}, "exponent": 3, "failures": 3, "last_failure": 1.0}}"#);
             ("backend_register", Kind::Text, Value::Text(text))
         };
-        let dirty = ("updated", Kind::Time, time(5.0));
+        let dirty = ("updated", Kind::Date, time(5.0));
         let past = stored(&[dirty.clone(), register(2.0)]).next();
         assert!(past[0].starts_with("failed 3 times, last at ") && past[1].contains("due since"), "{past:?}");
         let future = stored(&[dirty, register(Timestamp::now().seconds() + 1000.0)]).next();
