@@ -130,7 +130,9 @@ impl<'a> Arranger<'a> {
             let later = self.next_shown(at, model, recorded)?;
             match kind {
                 QueryKind::DirtyObjects => self.done(model, &record, "enacted").await?,
-                QueryKind::DirtyPolicies | QueryKind::DeletedPolicies => self.done(model, &record, "policed").await?,
+                QueryKind::DirtyPolicies | QueryKind::DeletedPolicies => {
+                    self.done(model, &record, "policed").await?
+                }
                 // It was not deleted yet, or was purged already.
                 _ => match later {
                     Some((_, later)) => self.make(known, model, &later, How::Whole).await?,
@@ -217,7 +219,9 @@ impl<'a> Arranger<'a> {
 
     async fn set(&self, model: &str, id: ObjectId, fields: &[(&str, Value)]) -> Result<(), BoxError> {
         let shape = self.store.schema().expect_model(model)?.shape.clone();
-        let fields = fields.iter().filter_map(|(name, value)| Some((shape.position(name)? as FieldPos, value.clone())));
+        let fields = fields
+            .iter()
+            .filter_map(|(name, value)| Some((shape.position(name)? as FieldPos, value.clone())));
         let op = Op::Set { fields: fields.collect(), touch: Touch::AsTheRulesSay };
         let (target, by) = (Target::Object(id), Caller::Engine);
         self.write(Write { shape: shape.clone(), target, op, by, guard: Guard::None }).await.map(drop)
@@ -237,7 +241,8 @@ impl<'a> Arranger<'a> {
         for record in self.found(model, QueryKind::DeletedObjects).await? {
             let goes = only.is_none_or(|only| record.id().get() == only);
             before.push(record.clone());
-            self.set(model, record.id(), &[(flags[0], Value::Bool(goes)), (flags[1], Value::Bool(true))]).await?;
+            self.set(model, record.id(), &[(flags[0], Value::Bool(goes)), (flags[1], Value::Bool(true))])
+                .await?;
         }
         self.store.reap().await?;
         for record in self.found(model, QueryKind::DeletedObjects).await? {
@@ -354,7 +359,12 @@ impl<'a> Arranger<'a> {
         let op = Op::Create(text("name").into_iter().chain(text("hello_from")).collect());
         let (target, by) = (Target::New, Caller::Engine);
         let id = self.write(Write { shape: shape.clone(), target, op, by, guard: Guard::None }).await?;
-        self.set("HelloWorldService", id, &[("no_sync", Value::Bool(true)), ("no_policy", Value::Bool(true))]).await?;
+        self.set(
+            "HelloWorldService",
+            id,
+            &[("no_sync", Value::Bool(true)), ("no_policy", Value::Bool(true))],
+        )
+        .await?;
         known.ids.insert(key, id.get());
         Ok(())
     }

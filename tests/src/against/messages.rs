@@ -156,7 +156,8 @@ impl Translation {
 
     /// A request with the ids of this run.
     pub fn request(&self, descriptors: &Descriptors, method: &str, bytes: Vec<u8>) -> Bytes {
-        let populated = (method == "/xos.utility/GetPopulatedServiceInstances").then_some(("Get", "ServiceInstance"));
+        let populated =
+            (method == "/xos.utility/GetPopulatedServiceInstances").then_some(("Get", "ServiceInstance"));
         let Some((operation, model)) = model_of(method).or(populated) else { return bytes.into() };
         let Some(descriptor) = descriptors.request_of(method) else { return bytes.into() };
         let Ok(mut message) = DynamicMessage::decode(descriptor, bytes.as_slice()) else {

@@ -257,7 +257,8 @@ const LINKS: [&str; 4] = ["best", "owner", "master_serviceinstance", "members"];
 /// which are about the whole object, and after all other faults.
 fn alike(here: &str, there: &str) -> bool {
     let about_links = |told: &str| {
-        told.strip_prefix("invalid: ").is_some_and(|fields| fields.split(", ").any(|field| LINKS.contains(&field)))
+        told.strip_prefix("invalid: ")
+            .is_some_and(|fields| fields.split(", ").any(|field| LINKS.contains(&field)))
     };
     here == there || about_links(here) && there.starts_with("invalid: ")
 }

@@ -188,7 +188,10 @@ async fn questions_that_mean_nothing() {
     ] {
         let (found, details) = world.call("/xos.xos/FilterSite", &[], &query).await;
         assert_eq!(found, code, "{what}: {details}");
-        assert!((code == Code::Ok) == details.is_empty() && !details.contains("panicked"), "{what}: {details}");
+        assert!(
+            (code == Code::Ok) == details.is_empty() && !details.contains("panicked"),
+            "{what}: {details}"
+        );
     }
     world.still_works().await;
 }
