@@ -105,6 +105,7 @@ impl Rule {
 /// Applies all rules to what is to be stored; all that are broken are told together.
 pub(crate) fn apply(draft: &mut Draft<'_>, db: &Db, resurrected: bool) -> Outcome<()> {
     if draft.doomed {
+        links::exist(draft, db)?;
         return draft.settle();
     }
     let layout = draft.layout;

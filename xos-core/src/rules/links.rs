@@ -28,6 +28,21 @@ pub(super) fn are_live(draft: &mut Draft<'_>, db: &Db, all: bool) -> Outcome<()>
     Ok(())
 }
 
+/// Checks that the links of an object that is deleted lead to something at all: more is not asked of them.
+pub(super) fn exist(draft: &mut Draft<'_>, db: &Db) -> Outcome<()> {
+    let layout = draft.layout;
+    for (field, column) in layout.columns.iter().enumerate() {
+        let (Some(target), Some(Value::Link(id))) = (column.target, draft.get(field).cloned()) else {
+            continue;
+        };
+        if id.is_set() && db.whereabouts(target, id)?.is_none() {
+            let name = db.catalog.info(target)?.name();
+            draft.fault(field, format!("leads to {name} {id}, which does not exist"));
+        }
+    }
+    Ok(())
+}
+
 fn problem(db: &Db, target: ModelId, id: ObjectId) -> Outcome<Option<String>> {
     let name = db.catalog.info(target)?.name();
     Ok(match db.whereabouts(target, id)? {

@@ -41,6 +41,10 @@ async fn links_of_a_deleted_object_are_not_checked() {
     delete(&core, "Service", dead).await.unwrap();
     delete(&core, "Thing", id).await.unwrap();
     set(&core, "Thing", id, &[("service", dead.into())], Caller::Step).await.unwrap();
+    // But they lead somewhere.
+    let nowhere = [("service", Value::Link(ObjectId::new(99)))];
+    let error = set(&core, "Thing", id, &nowhere, Caller::Step).await.unwrap_err();
+    assert!(fault_of(&error, "service").contains("does not exist"), "{error}");
 }
 
 fn with_lists() -> Vec<ModelDef> {
