@@ -48,10 +48,11 @@ const UNLOAD_AGAIN: Duration = Duration::from_secs(5);
 pub async fn run_synchronizer(config: Config, service: Synchronizer) -> Result<()> {
     if config.verb != Verb::Run {
         let verb = config.verb.clone();
-        return crate::verbs::perform(&verb, &config, &service).await;
+        // Boxed: what an author's `main` holds is small, whatever is done.
+        return Box::pin(crate::verbs::perform(&verb, &config, &service)).await;
     }
     crate::logging::init(&config)?;
-    run_until(config, service, crate::signals::stop()).await
+    Box::pin(run_until(config, service, crate::signals::stop())).await
 }
 
 /// Like [`run_synchronizer`], until `stop` is done. It neither sets up logging nor listens for signals: for programs that do
@@ -76,7 +77,7 @@ pub async fn run_until(
     let served = crate::served::serve(&core, &config, &name, Some(desk)).instrument(span_of(&name)).await;
     let end = match served {
         Ok(served) => {
-            let end = run_in(&core, config, service, name, questions, stop).await;
+            let end = Box::pin(run_in(&core, config, service, name, questions, stop)).await;
             served.stop().await;
             end
         }

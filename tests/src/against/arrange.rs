@@ -131,7 +131,7 @@ impl<'a> Arranger<'a> {
             match kind {
                 QueryKind::DirtyObjects => self.done(model, &record, "enacted").await?,
                 QueryKind::DirtyPolicies | QueryKind::DeletedPolicies => {
-                    self.done(model, &record, "policed").await?
+                    self.done(model, &record, "policed").await?;
                 }
                 // It was not deleted yet, or was purged already.
                 _ => match later {

@@ -131,7 +131,7 @@ async fn fill(core: &EmbeddedCore, objects: usize) {
         let write = |number: &usize| Write {
             shape: shape.clone(),
             target: Target::New,
-            op: Op::Create(vec![(name.into(), Value::Text(format!("service-{number}").into()))]),
+            op: Op::Create(vec![(name, Value::Text(format!("service-{number}")))]),
             by: Caller::Client,
             guard: Guard::None,
         };

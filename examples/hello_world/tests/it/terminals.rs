@@ -148,6 +148,8 @@ fn many_clients_at_once_change_what_the_program_synchronizes() {
             })
         })
         .collect();
-    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    for thread in threads {
+        thread.join().unwrap();
+    }
     others[0].until("OK in the end", is_ok);
 }
