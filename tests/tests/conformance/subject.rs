@@ -40,8 +40,6 @@ pub(crate) struct Less {
     /// A link that leads nowhere, or to an object that is deleted, is told of in the words of a core 4.0.4, which are
     /// about the whole object; and before there are words for other faults.
     pub(crate) links: bool,
-    /// The text of a service's models stands by itself: one of another service can be no base in it.
-    pub(crate) bases: bool,
     /// A model without calls, such as `XOSBase`, can be neither read nor written.
     pub(crate) abstract_models: bool,
 }
@@ -54,7 +52,6 @@ impl Less {
         kinds: false,
         left: false,
         links: false,
-        bases: false,
         abstract_models: false,
     };
     pub(crate) const THROUGH_THE_WIRE: Less = Less {
@@ -64,7 +61,6 @@ impl Less {
         kinds: true,
         left: true,
         links: true,
-        bases: true,
         abstract_models: true,
     };
 }

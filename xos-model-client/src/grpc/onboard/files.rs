@@ -49,7 +49,8 @@ pub(super) fn of(load: &LoadModels, own: &[&ModelDef], served: &Schema) -> Resul
         .map_err(|errors| refused(load, format!("cannot be loaded, their xproto has mistakes:\n{errors}")))?;
     let is_own = |model: &ModelDef| own.iter().any(|own| own.name == model.name);
     let others = served.models().iter().map(|model| &model.def).filter(|model| !is_own(model));
-    let findings = document.check_against(others.chain(load.models.iter().filter(|model| !is_own(model))));
+    let others = others.chain(load.models.iter().filter(|model| !is_own(model)));
+    let findings = document.check_against(others.clone());
     let refusals: Vec<String> = findings.refusals().map(ToString::to_string).collect();
     if !refusals.is_empty() {
         let problem = format!("cannot be loaded, their xproto breaks rules:\n{}", refusals.join("\n"));
@@ -58,7 +59,7 @@ pub(super) fn of(load: &LoadModels, own: &[&ModelDef], served: &Schema) -> Resul
     for finding in findings.lint_errors() {
         tracing::debug!(%finding, "xosgenx --lint would report this");
     }
-    check_against_program(load, own, &document)?;
+    check_against_program(load, own, &document, others)?;
     Ok(files)
 }
 
@@ -82,9 +83,15 @@ fn file_name(name: &str) -> String {
     name.chars().map(|c| if good(c) { c } else { '-' }).collect()
 }
 
-/// Models that come as files must be those that the program was built with.
-fn check_against_program(load: &LoadModels, own: &[&ModelDef], document: &xproto::Document) -> Result<()> {
-    let there = document.models().map_err(|errors| {
+/// Models that come as files must be those that the program was built with. Their bases may be models that others have
+/// loaded.
+fn check_against_program<'a>(
+    load: &LoadModels,
+    own: &[&ModelDef],
+    document: &xproto::Document,
+    others: impl Iterator<Item = &'a ModelDef>,
+) -> Result<()> {
+    let there = document.models_against(others).map_err(|errors| {
         refused(load, format!("cannot be loaded, their xproto cannot be understood:\n{errors}"))
     })?;
     let missing: Vec<&str> = own
@@ -115,4 +122,71 @@ pub(super) fn differences(remote: &RemoteSchema, needed: &[&ModelDef]) -> (Vec<S
 
 fn refused(load: &LoadModels, problem: String) -> Error {
     ErrorKind::Onboarding { service: load.name.clone(), problem }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    const PAPERS: &str = "option app_label = \"papers\";\nmessage Paper (XOSBase) { required string title = 1 [text = True]; }";
+    const NOTES: &str =
+        "option app_label = \"notes\";\nmessage Note (Paper) { optional string words = 1 [text = True]; }";
+
+    fn models(text: &str) -> Vec<ModelDef> {
+        let document = xproto::parse("test.xproto", text).unwrap();
+        document.models_against(&models_of_papers()).unwrap()
+    }
+
+    fn models_of_papers() -> Vec<ModelDef> {
+        xproto::parse("papers.xproto", PAPERS).unwrap().models().unwrap()
+    }
+
+    /// A core that has the core's models and these.
+    fn serving(more: Vec<ModelDef>) -> Schema {
+        let all: Vec<ModelDef> = core_models().cloned().chain(more).collect();
+        Schema::new(&all).unwrap()
+    }
+
+    fn load(models: Vec<ModelDef>, xprotos: &[&str]) -> LoadModels {
+        let file = |text: &&str| ServiceFile { name: "notes.xproto".into(), contents: (*text).to_owned() };
+        LoadModels {
+            name: "notes".into(),
+            version: "1.0.0".into(),
+            models,
+            core_version: None,
+            files: ServiceFiles { xprotos: xprotos.iter().map(file).collect(), ..ServiceFiles::default() },
+        }
+    }
+
+    fn sent(load: &LoadModels, served: &Schema) -> Result<ServiceFiles> {
+        of(load, &own_models(load, served), served)
+    }
+
+    #[test]
+    fn a_base_may_be_another_services_that_the_core_serves() {
+        let served = serving(models_of_papers());
+        let files = sent(&load(models(NOTES), &[]), &served).unwrap();
+        let [written] = files.xprotos.as_slice() else { panic!("{files:?}") };
+        assert!(written.contents.contains("message Note (Paper)"), "{}", written.contents);
+        assert!(!written.contents.contains("message Paper"), "{}", written.contents);
+        let files = sent(&load(models(NOTES), &[NOTES]), &served).unwrap();
+        assert_eq!(files.xprotos[0].contents, NOTES);
+    }
+
+    #[test]
+    fn a_base_may_be_another_services_that_only_the_program_knows() {
+        let both: Vec<ModelDef> = models_of_papers().into_iter().chain(models(NOTES)).collect();
+        let files = sent(&load(both, &[]), &serving(Vec::new())).unwrap();
+        assert!(!files.xprotos[0].contents.contains("message Paper"), "{}", files.xprotos[0].contents);
+    }
+
+    #[test]
+    fn a_base_that_nobody_has_is_refused_by_name() {
+        for xprotos in [&[][..], &[NOTES]] {
+            let error = sent(&load(models(NOTES), xprotos), &serving(Vec::new())).unwrap_err().to_string();
+            assert!(error.contains("cannot be loaded") && error.contains("its base `Paper`"), "{error}");
+        }
+    }
 }
