@@ -8,7 +8,10 @@ prints is something that worked; the first thing that does not ends it with a tr
 
 import base64
 import json
+import socket
 import sys
+import threading
+import time
 import zlib
 
 import grpc
@@ -254,6 +257,69 @@ def delete(client, made):
     done("Delete, UnloadModels")
 
 
+class Wire(object):
+    """Carries one connection to the server, and keeps what the client sent."""
+
+    def __init__(self, address):
+        host, port = address.rsplit(":", 1)
+        self.sent = bytearray()
+        self.closed_by_server = False
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.server = socket.create_connection((host, int(port)))
+        threading.Thread(target=self.carry, daemon=True).start()
+
+    def carry(self):
+        client = self.listener.accept()[0]
+        threading.Thread(target=self.back, args=(client,), daemon=True).start()
+        try:
+            for data in iter(lambda: client.recv(65536), b""):
+                self.sent += data
+                self.server.sendall(data)
+        finally:
+            self.server.close()
+
+    def back(self, client):
+        for data in iter(lambda: self.server.recv(65536), b""):
+            client.sendall(data)
+        self.closed_by_server = True
+        client.close()
+
+    def pings(self):
+        """How many pings of HTTP/2 the client sent, without its answers to those of the server."""
+        sent, at, found = bytes(self.sent), len(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), 0
+        while at + 9 <= len(sent):
+            length, kind, flags = int.from_bytes(sent[at : at + 3], "big"), sent[at + 3], sent[at + 4]
+            found += kind == 6 and not flags & 1
+            at += 9 + length
+        return found
+
+
+def idle(address):
+    wire = Wire(address)
+    options = [
+        ("grpc.keepalive_time_ms", 1000),
+        ("grpc.keepalive_timeout_ms", 1000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    channel = grpc.insecure_channel(wire.address, options)
+    states = []
+    channel.subscribe(states.append)
+    call = channel.unary_unary("/xos.utility/NoOp", empty_pb2.Empty.SerializeToString, empty_pb2.Empty.FromString)
+    call(empty_pb2.Empty(), timeout=60)
+    before = wire.pings()
+    time.sleep(5)
+    pings = wire.pings() - before
+    assert pings >= 3, pings
+    # Only one connection is carried: a second one would not be answered.
+    call(empty_pb2.Empty(), timeout=10)
+    ready = grpc.ChannelConnectivity.READY
+    assert not wire.closed_by_server and ready in states and states[-1] == ready, states
+    channel.close()
+    done("%d pings in 5 s without a call, and the connection is still there" % pings)
+
+
 def main(address, user, password_file):
     with open(password_file) as file:
         password = file.readline().rstrip("\n")
@@ -263,6 +329,7 @@ def main(address, user, password_file):
     filters(client, made)
     reflection(client)
     delete(client, made)
+    idle(address)
     done("everything")
 
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::{Buf as _, BufMut as _, Bytes};
-use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
+use tonic::codec::{Codec, CompressionEncoding, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::metadata::{MetadataKey, MetadataValue};
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Request, Status};
@@ -19,6 +19,7 @@ pub type Outcome = Result<Bytes, Status>;
 #[derive(Clone, Debug)]
 pub struct RawClient {
     channel: Channel,
+    compresses: bool,
 }
 
 impl RawClient {
@@ -29,12 +30,20 @@ impl RawClient {
     /// What is no URI.
     pub fn to(uri: &str) -> Result<Self, BoxError> {
         let endpoint = Endpoint::from_shared(uri.to_owned())?;
-        Ok(RawClient { channel: endpoint.connect_timeout(Duration::from_secs(5)).connect_lazy() })
+        Ok(RawClient {
+            channel: endpoint.connect_timeout(Duration::from_secs(5)).connect_lazy(),
+            compresses: false,
+        })
     }
 
     /// A client by a channel.
     pub fn of(channel: Channel) -> Self {
-        RawClient { channel }
+        RawClient { channel, compresses: false }
+    }
+
+    /// The same client, which compresses all that it sends by gzip.
+    pub fn compressing(self) -> Self {
+        RawClient { compresses: true, ..self }
     }
 
     /// A call with nothing but what is given.
@@ -47,6 +56,10 @@ impl RawClient {
         let mut grpc = tonic::client::Grpc::new(self.channel.clone())
             .max_decoding_message_size(64 << 20)
             .max_encoding_message_size(64 << 20);
+        if self.compresses {
+            grpc =
+                grpc.send_compressed(CompressionEncoding::Gzip).accept_compressed(CompressionEncoding::Gzip);
+        }
         grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
         let mut request = Request::new(message);
         for (key, value) in metadata {

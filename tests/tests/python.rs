@@ -49,6 +49,6 @@ async fn a_python_client_does_what_clients_of_xos_do() {
     let (told, wrong) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{told}\n{wrong}");
     let done: Vec<&str> = told.lines().filter_map(|line| line.strip_prefix("ok: ")).collect();
-    assert_eq!((done.len(), done.last().copied()), (13, Some("everything")), "{told}\n{wrong}");
+    assert_eq!((done.len(), done.last().copied()), (14, Some("everything")), "{told}\n{wrong}");
     server.stop(Duration::from_secs(5)).await;
 }
