@@ -6,6 +6,8 @@
 
 mod arrange;
 pub mod compare;
+pub mod described;
+mod formulas;
 pub mod intended;
 pub mod messages;
 
@@ -15,6 +17,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use prost_reflect::DynamicMessage;
 use serde::Deserialize;
 use tonic::Code;
 use xos_core::EmbeddedCore;
@@ -264,7 +267,7 @@ fn differences(
     let Some(descriptor) = descriptors.answer_of(&call.method) else {
         return Ok(vec!["answer: the recorded core has no such method".to_owned()]);
     };
-    let decode = |bytes: &[u8]| prost_reflect::DynamicMessage::decode(descriptor.clone(), bytes);
+    let decode = |bytes: &[u8]| DynamicMessage::decode(descriptor.clone(), bytes);
     let mut recorded = decode(&call.response()?)?;
     let Ok(answer) = decode(answer) else {
         return Ok(vec!["answer: it is no message of the recorded core's".to_owned()]);
@@ -281,5 +284,15 @@ fn differences(
             known.translate(model, &mut recorded);
         }
     }
-    Ok(compare::messages(&recorded, &answer))
+    Ok(match call.method.as_str() {
+        "/xos.modeldefs/ListModelDefs" => described::model_defs(&recorded, &answer),
+        "/xos.utility/GetXproto" => {
+            let text = |message: &DynamicMessage| {
+                let text = message.get_field_by_name("xproto");
+                text.and_then(|text| text.as_str().map(str::to_owned)).unwrap_or_default()
+            };
+            described::xprotos(&text(&recorded), &text(&answer))
+        }
+        _ => compare::messages(&recorded, &answer),
+    })
 }

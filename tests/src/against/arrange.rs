@@ -75,8 +75,14 @@ impl<'a> Arranger<'a> {
             return Ok(false);
         }
         let Some((operation, model)) = model_of(&call.method) else { return Ok(false) };
-        let is_stale = self.calls.iter().any(|other| call.overlaps(other) && self.changes(other).is_some());
         let shown = self.shown(call)?;
+        let at_once: Vec<(&str, i32)> =
+            self.calls.iter().filter_map(|other| self.changed_in(call, other)).collect();
+        // A filter may find, or no longer find, whatever is changed meanwhile.
+        let is_stale = at_once.iter().any(|(of, id)| {
+            root(of) == root(model)
+                && (operation == "Filter" || shown.iter().any(|object| id_of(object) == *id))
+        });
         for object in shown.iter().filter(|object| object.descriptor().name() == model) {
             let is_known = !self.seen.insert(id_of(object));
             let how = if is_stale && is_known { How::There } else { How::Whole };
@@ -84,6 +90,7 @@ impl<'a> Arranger<'a> {
                 self.unsure.remove(&id_of(object));
             }
             self.make(known, model, object, how).await?;
+            self.give_instances(known, model, object).await?;
         }
         if operation == "Filter" && !is_stale {
             self.hide(at, model, &shown, known).await?;
@@ -105,9 +112,13 @@ impl<'a> Arranger<'a> {
             self.unsure.extend(changes);
         }
         let looks_at = changes.or_else(|| self.reads(call));
-        Ok(is_stale && looks_at.is_none() && !shown.is_empty()
-            || is_stale && operation != "Update"
-            || looks_at.is_some_and(|id| self.unsure.contains(&id)))
+        Ok(operation != "Update" && is_stale || looks_at.is_some_and(|id| self.unsure.contains(&id)))
+    }
+
+    /// The object that another call changes, when both are in flight at once.
+    fn changed_in<'b>(&self, call: &Recorded, other: &'b Recorded) -> Option<(&'b str, i32)> {
+        let changed = self.changes(other).filter(|_| call.overlaps(other))?;
+        Some((model_of(&other.method)?.1, changed))
     }
 
     /// Objects that a filter would find here, and did not find there, are made so that it does not.
@@ -329,6 +340,49 @@ impl<'a> Arranger<'a> {
                 self.free_name(model, name, id).await?;
             }
             self.write(write(target, op)).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes the instances that a service is shown with and that no recorded answer has shown so far. Nothing is to be
+    /// done with them.
+    async fn give_instances(
+        &self,
+        known: &mut Translation,
+        model: &str,
+        shown: &DynamicMessage,
+    ) -> Result<(), BoxError> {
+        let service = known.id(model, id_of(shown));
+        let instances = shown.get_field_by_name("service_instances_ids");
+        for recorded in instances.iter().filter_map(|ids| ids.as_list()).flatten().filter_map(Wire::as_i32) {
+            if !known.ids.contains_key(&("ServiceInstance".to_owned(), recorded)) {
+                self.give_instance(known, service, recorded).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn give_instance(
+        &self,
+        known: &mut Translation,
+        service: i32,
+        recorded: i32,
+    ) -> Result<(), BoxError> {
+        let model = "HelloWorldServiceInstance";
+        let shape = self.store.schema().expect_model(model)?.shape.clone();
+        let text = || Value::Text(format!("recorded {recorded}"));
+        let owner = Value::Link(ObjectId::new(service));
+        let fields = [("name", text()), ("hello_to", text()), ("owner", owner)]
+            .into_iter()
+            .filter_map(|(name, value)| Some((shape.position(name)? as FieldPos, value)));
+        let op = Op::Create(fields.collect());
+        let (target, by) = (Target::New, Caller::Engine);
+        let write = Write { shape: shape.clone(), target, op, by, guard: Guard::None };
+        let id = self.write(write).await?;
+        known.ids.insert((root(model).to_owned(), recorded), id.get());
+        for record in self.store.get(&shape, &[id]).await?.iter().flatten() {
+            self.done(model, record, "enacted").await?;
+            self.done(model, record, "policed").await?;
         }
         Ok(())
     }

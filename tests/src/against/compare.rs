@@ -28,7 +28,7 @@ pub fn plain(text: &str) -> String {
     out
 }
 
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let mut shown: String = text.chars().take(SHOWN).collect::<String>().replace('\n', "\\n");
     if text.chars().count() > SHOWN {
         shown.push('…');
@@ -119,7 +119,7 @@ fn fields(path: &str, theirs: &DynamicMessage, ours: &DynamicMessage, found: &mu
     }
 }
 
-fn told(value: &Value, field: &str) -> String {
+pub(super) fn told(value: &Value, field: &str) -> String {
     match value {
         Value::String(text) if field == "backend_register" => plain(text),
         Value::String(text) => text.clone(),
