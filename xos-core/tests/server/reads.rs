@@ -50,10 +50,10 @@ async fn a_list_of_many_pages_tells_each_object_as_it_is() {
     };
     let links = provided("ServiceInstance", "provided_links");
     for seen in &items {
-        assert_eq!(seen.ids(links).len(), usize::from(seen.given.id == last), "{}", seen.given.id);
+        assert_eq!(seen.ids(links).len(), usize::from(seen.given.id == newest), "{}", seen.given.id);
     }
     // One by one it is the same.
-    for id in [items[0].given.id, items[1234].given.id, last] {
+    for id in [items[0].given.id, items[1234].given.id, newest] {
         let seen = lab.get("ServiceInstance", id).await.unwrap();
         let listed = items.iter().find(|seen| seen.given.id == id).unwrap();
         assert_eq!((&seen.given, seen.ids(links)), (&listed.given, listed.ids(links)));
