@@ -42,7 +42,7 @@ impl fmt::Display for Place {
 
 /// A server that runs until this is dropped.
 pub(crate) struct Child {
-    child: std::process::Child,
+    process: std::process::Child,
     tcp: String,
     unix: String,
 }
@@ -57,7 +57,7 @@ impl Child {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let (tcp, unix) = (lines.next().unwrap().unwrap(), lines.next().unwrap().unwrap());
-        Child { child, tcp, unix }
+        Child { process: child, tcp, unix }
     }
 
     pub(crate) async fn connect(&self, place: Place) -> Channel {
@@ -73,19 +73,19 @@ impl Child {
 
     /// Its CPU time so far, in seconds.
     pub(crate) fn cpu(&self) -> f64 {
-        cpu(&self.child.id().to_string())
+        cpu(&self.process.id().to_string())
     }
 
     /// The most memory it ever had, in KiB.
     pub(crate) fn peak(&self) -> u64 {
-        peak(&self.child.id().to_string())
+        peak(&self.process.id().to_string())
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        drop(self.child.stdin.take());
-        let _ = self.child.wait();
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
     }
 }
 

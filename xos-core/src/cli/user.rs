@@ -1,5 +1,6 @@
 //! `xos-core user`.
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -83,7 +84,7 @@ impl User {
                 let yes = |is| if is { "yes" } else { "no" };
                 for account in accounts {
                     let (admin, active) = (yes(account.is_admin), yes(account.is_active));
-                    text.push_str(&format!("\n{:<width$}  {admin:<5}  {active}", account.email));
+                    let _ = write!(text, "\n{:<width$}  {admin:<5}  {active}", account.email);
                 }
                 say(&text)
             }

@@ -24,7 +24,7 @@ struct Probe {
 
 #[async_trait]
 impl Extension for Probe {
-    fn service(&self) -> &str {
+    fn service(&self) -> &'static str {
         "test.Probe"
     }
 
@@ -206,7 +206,7 @@ async fn health_is_told_until_the_store_is_closed() {
     assert_eq!(health(&channel, "no.such").await, Err(Code::NotFound));
     core.close();
     for _ in 0..1000 {
-        if health(&channel, "xos.xos").await.unwrap() == &[8, 2][..] {
+        if health(&channel, "xos.xos").await.unwrap() == [8, 2][..] {
             break;
         }
         tokio::task::yield_now().await;

@@ -140,10 +140,12 @@ async fn refused(
 
 #[tokio::test]
 async fn frames_and_headers_that_mean_nothing_get_a_status() {
+    type Headers = &'static [(&'static str, &'static str)];
+
     let server = serve(|server| server).await;
     let mut send = http(&server).await;
     let internal = Code::Internal as i32;
-    let cases: [(&'static [u8], &[(&'static str, &'static str)], i32); 10] = [
+    let cases: [(&'static [u8], Headers, i32); 10] = [
         (b"", &[], internal),
         (b"\0\0", &[], internal),
         (b"\0\0\0\0\x09abc", &[], internal),

@@ -104,9 +104,8 @@ fn no_message_is_more_than_the_server_can_bear() {
         let (operation, model) = (OPERATIONS[operation], MODELS[model]);
         let mut bytes = message(&lab, operation, model, usize::from(seed));
         match damage {
-            Damage::None => {}
             Damage::Byte(at, byte) if !bytes.is_empty() => { let at = at % bytes.len(); bytes[at] = byte; }
-            Damage::Byte(..) => {}
+            Damage::None | Damage::Byte(..) => {}
             Damage::Cut(at) => bytes.truncate(at % (bytes.len() + 1)),
             Damage::More(more) => bytes.extend(more),
         }

@@ -32,11 +32,11 @@ async fn a_list_of_many_pages_tells_each_object_as_it_is() {
         by: Caller::Client,
         guard: xos_model_client::Guard::None,
     });
-    let written = lab.core.write(writes.collect()).await;
-    let last = written.last().unwrap().as_ref().unwrap().id.get();
+    let answers = lab.core.write(writes.collect()).await;
+    let newest = answers.last().unwrap().as_ref().unwrap().id.get();
     lab.create(
         "ServiceInstanceLink",
-        &[("provider_service_instance", link(last)), ("subscriber_service", link(owners[2]))],
+        &[("provider_service_instance", link(newest)), ("subscriber_service", link(owners[2]))],
     )
     .await
     .unwrap();
@@ -50,10 +50,10 @@ async fn a_list_of_many_pages_tells_each_object_as_it_is() {
     };
     let links = provided("ServiceInstance", "provided_links");
     for seen in &items {
-        assert_eq!(seen.ids(links).len(), usize::from(seen.given.id == last), "{}", seen.given.id);
+        assert_eq!(seen.ids(links).len(), usize::from(seen.given.id == newest), "{}", seen.given.id);
     }
     // One by one it is the same.
-    for id in [items[0].given.id, items[1234].given.id, last] {
+    for id in [items[0].given.id, items[1234].given.id, newest] {
         let seen = lab.get("ServiceInstance", id).await.unwrap();
         let listed = items.iter().find(|seen| seen.given.id == id).unwrap();
         assert_eq!((&seen.given, seen.ids(links)), (&listed.given, listed.ids(links)));
@@ -126,7 +126,7 @@ async fn a_filter_asks_by_operators_lookups_and_paths() {
 #[tokio::test]
 async fn a_filter_that_means_nothing_is_refused_in_the_words_of_the_core() {
     let lab = Lab::new().await;
-    let path = ["master_serviceinstance"; 5000].join("__");
+    let path = vec!["master_serviceinstance"; 5000].join("__");
     for (operator, name, value, words) in [
         (0, "no_such", text("x"), "Cannot resolve keyword 'no_such' into field. Choices are: "),
         (0, "id", text("abc"), "invalid literal for int() with base 10: 'abc'"),

@@ -59,7 +59,7 @@ mod tests {
         let ask = async |message: &str| service.call("Explain", message.as_bytes()).await.unwrap_err();
         assert!(ask("[").await.contains("JSON"));
         assert!(ask(r#"{"model": "Site", "id": 99999999999}"#).await.contains("JSON"));
-        assert!(ask(r#"{"model": "Sight", "id": 1}"#).await.contains("did you mean \"Site\"?"));
+        assert!(ask(r#"{"model": "Sitte", "id": 1}"#).await.contains("did you mean \"Site\"?"));
         assert!(ask(r#"{"model": "Site", "id": 1}"#).await.contains("does not answer"));
         drop(questions);
         assert!(ask(r#"{"model": "Site", "id": 1}"#).await.contains("does not answer"));

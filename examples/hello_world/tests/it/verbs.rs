@@ -127,7 +127,7 @@ fn mistakes_are_named() {
     stage.bad(&["explain", "Slice", "1"], 1, &["there are no Slices at all"]);
     stage.bad(&["explain", "HelloWorldService"], 2, &["<ID-OR-NAME>"]);
     stage.bad(&["list", "--once"], 78, &["--once"]);
-    stage.bad(&["run", "--show"], 78, &["--show"]);
+    stage.bad(&["run", "--show"], 2, &["--show"]);
     let fresh = Stage::new();
     fresh.bad(&["list"], 1, &["there is no such database"]);
     fresh.bad(&["explain", "Site", "1"], 1, &["there is no such database"]);

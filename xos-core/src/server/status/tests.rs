@@ -10,7 +10,7 @@ use xos_model_client::{
 };
 
 use super::*;
-use crate::EmbeddedCore;
+use crate::{EmbeddedCore, Options, Reap};
 
 type Fields<'a> = &'a [(&'a str, Value)];
 
@@ -51,7 +51,9 @@ fn told(schema: &Schema, model: &str, id: i32, doing: Doing, error: &Error) -> (
 
 #[tokio::test]
 async fn a_refused_write_is_told_in_the_words_of_the_core() {
-    let core = EmbeddedCore::in_memory().unwrap();
+    // What is deleted stays until it is told to go.
+    let options = Options { reap: Reap::Manual, ..Options::default() };
+    let core = EmbeddedCore::in_memory_with(options).unwrap();
     let schema: Arc<Schema> = core.schema();
     let service = write(&core, "Service", Target::New, &[("name", text("one"))]).await.unwrap();
     let gone = write(&core, "Service", Target::New, &[("name", text("gone"))]).await.unwrap();

@@ -131,7 +131,7 @@ mod tests {
             assert!(why.contains(expected), "expected {expected:?}: {why}");
         };
         let (updated, enacted) = (("updated", Kind::Date, time(5.0)), ("enacted", Kind::Date, time(5.0)));
-        check(&[updated.clone()], "never synchronized");
+        check(std::slice::from_ref(&updated), "never synchronized");
         check(&[updated.clone(), enacted.clone()], "nothing is due");
         check(&[("updated", Kind::Date, time(6.0)), enacted.clone()], "it was changed at");
         let policy = ("changed_by_policy", Kind::Date, time(7.0));
