@@ -301,7 +301,9 @@ fn options(document: &Document) -> Options {
                 Part::Link(link) => (&link.name, &link.options),
                 _ => continue,
             };
-            settings.iter().for_each(|setting| add(format!("{name}.{of}"), setting));
+            for setting in settings {
+                add(format!("{name}.{of}"), setting);
+            }
         }
         for base in bases.iter().filter(|base| !models.contains(base.as_str())) {
             all.entry(format!("base {base}")).or_default().insert(name.clone());

@@ -8,7 +8,7 @@ use xos_model_client::xproto::{Document, Formula};
 use super::compare::shown;
 
 /// What differs between the policies of two documents, by their names.
-pub fn policies(theirs: &Document, ours: &Document) -> Vec<String> {
+pub(super) fn policies(theirs: &Document, ours: &Document) -> Vec<String> {
     let all = |document: &Document| -> BTreeMap<String, Formula> {
         document.policies().map(|policy| (policy.name.clone(), policy.formula.clone())).collect()
     };
@@ -111,11 +111,11 @@ fn compare(there: &Formula, here: &Formula, found: &mut Vec<String>) {
         | (Formula::ForAll { variable: one, body: there }, Formula::ForAll { variable: other, body: here })
             if one == other =>
         {
-            compare(there, here, found)
+            compare(there, here, found);
         }
-        (Formula::Implies(when, then), Formula::Implies(our_when, our_then)) => {
+        (Formula::Implies(when, then), Formula::Implies(our_when, ours)) => {
             compare(when, our_when, found);
-            compare(then, our_then, found);
+            compare(then, ours, found);
         }
         (Formula::Not(there), Formula::Not(here)) => compare(there, here, found),
         _ => found.push(format!("there {}, here {}", shown(&there.to_string()), shown(&here.to_string()))),
