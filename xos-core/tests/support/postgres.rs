@@ -46,7 +46,15 @@ while read -r what; do
     start) start "$@" ;;
     stop) end INT ;;
     crash) end QUIT ;;
-    kill) kill -9 "$server" $(cat "/proc/$server/task/$server/children"); wait "$server" 2>/dev/null ;;
+    kill)
+      # Stopped first, it makes no more of them; all have to be gone before their shared memory can be had again.
+      kill -STOP "$server"
+      children=$(cat "/proc/$server/task/$server/children")
+      kill -9 "$server" $children
+      wait "$server" 2>/dev/null
+      for child in $children; do
+        while grep -qs '^State:.[^ZX]' "/proc/$child/status"; do sleep 0.01; done
+      done ;;
   esac
   echo "$what"
 done
