@@ -5,6 +5,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod checks;
+#[path = "../../../xos-core/tests/support/postgres.rs"]
+mod postgres;
 mod subject;
 mod tools;
 
@@ -125,7 +127,11 @@ macro_rules! conforms {
         $(
             #[tokio::test]
             async fn $check() {
-                crate::checks::$topic::$check(&$start().await).await;
+                // Only what this machine has can be checked.
+                let subject: Option<crate::subject::Subject> = $start().await.into();
+                if let Some(subject) = subject {
+                    crate::checks::$topic::$check(&subject).await;
+                }
             }
         )*
     };
@@ -154,4 +160,14 @@ mod tls {
 /// A client of our server, on a Unix socket.
 mod socket {
     all_checks!(conforms crate::subject::socket);
+}
+
+/// The embedded core in this process, on PostgreSQL.
+mod on_postgres {
+    all_checks!(conforms crate::subject::on_postgres);
+}
+
+/// A client of our server, in the clear, of a core on PostgreSQL.
+mod plain_on_postgres {
+    all_checks!(conforms crate::subject::plain_on_postgres);
 }

@@ -9,6 +9,8 @@ use xos_model_client::ModelAccessor;
 use xos_model_client::grpc::{CoreClient, CoreOptions};
 use xos_sync_tests::ours::OurServer;
 
+use crate::postgres::{Cluster, Database};
+
 /// A new core, and one way to it.
 pub(crate) struct Subject {
     /// The way that is checked.
@@ -85,13 +87,13 @@ impl Subject {
     }
 
     /// Clients of our server, by these options.
-    async fn served(server: OurServer, options: CoreOptions) -> Self {
+    async fn served(server: OurServer, options: CoreOptions, kept: Vec<Box<dyn Any + Send + Sync>>) -> Self {
         let core = connected(options.clone()).await;
         Subject {
             core,
             again: Box::new(move || Box::pin(connected(options.clone()))),
             less: Less::THROUGH_THE_WIRE,
-            _kept: vec![Box::new(server)],
+            _kept: std::iter::once(Box::new(server) as Box<dyn Any + Send + Sync>).chain(kept).collect(),
         }
     }
 }
@@ -122,19 +124,43 @@ async fn server() -> OurServer {
 pub(crate) async fn plain() -> Subject {
     let server = server().await;
     let options = server.plain();
-    Subject::served(server, options).await
+    Subject::served(server, options, Vec::new()).await
 }
 
 /// Through the wire, with TLS.
 pub(crate) async fn tls() -> Subject {
     let server = server().await;
     let options = server.tls();
-    Subject::served(server, options).await
+    Subject::served(server, options, Vec::new()).await
 }
 
 /// Through the wire, on a Unix socket.
 pub(crate) async fn socket() -> Subject {
     let server = server().await;
     let options = server.unix();
-    Subject::served(server, options).await
+    Subject::served(server, options, Vec::new()).await
+}
+
+/// A new database of the PostgreSQL that the tests of this process share, and a core on it.
+async fn core_on_postgres() -> Option<(EmbeddedCore, Database)> {
+    let Some(cluster) = Cluster::shared() else {
+        xos_sync_tests::skipped("PostgreSQL (install: apt-get install postgresql)");
+        return None;
+    };
+    let database = cluster.database();
+    Some((EmbeddedCore::connect(&database.url(), Options::default()).unwrap(), database))
+}
+
+/// In this process, on PostgreSQL.
+pub(crate) async fn on_postgres() -> Option<Subject> {
+    let (core, database) = core_on_postgres().await?;
+    Some(Subject::embedded(core, vec![Box::new(database)]))
+}
+
+/// Through the wire, in the clear, to a core on PostgreSQL.
+pub(crate) async fn plain_on_postgres() -> Option<Subject> {
+    let (core, database) = core_on_postgres().await?;
+    let server = OurServer::start(core).await.unwrap();
+    let options = server.plain();
+    Some(Subject::served(server, options, vec![Box::new(database)]).await)
 }

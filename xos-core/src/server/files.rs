@@ -184,7 +184,7 @@ async fn loaded(core: &EmbeddedCore) -> Result<Vec<xos_model_client::ModelsStatu
 pub(super) fn told(error: &xos_model_client::Error) -> Status {
     use xos_model_client::ErrorKind;
     match error.kind() {
-        ErrorKind::Away { .. } => Status::unavailable(error.to_string()),
+        ErrorKind::Away { .. } | ErrorKind::OutcomeUnknown { .. } => Status::unavailable(error.to_string()),
         ErrorKind::Unsupported(_) => Status::failed_precondition(error.to_string()),
         ErrorKind::Onboarding { .. } | ErrorKind::Schema(_) => {
             Status::invalid_argument(short(error.to_string()))

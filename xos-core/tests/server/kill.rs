@@ -21,7 +21,8 @@ const WRITES: usize = 160;
 /// What was acknowledged: the services by name, and the last version of each that was.
 type Acknowledged = Arc<Mutex<BTreeMap<String, u64>>>;
 
-async fn client(server: &Program, number: usize) -> ModelClient {
+/// How this client reaches the server.
+pub(crate) fn way_to(server: &Program, number: usize) -> CoreOptions {
     // Half of them by the socket, half by the network with a password.
     let mut options = if number.is_multiple_of(2) {
         CoreOptions::new(format!("unix:{}", server.socket().display()))
@@ -31,7 +32,11 @@ async fn client(server: &Program, number: usize) -> ModelClient {
     if !number.is_multiple_of(2) {
         options.credentials = Some(Credentials::new("admin@opencord.org", Password::literal(PASSWORD)));
     }
-    let core = CoreClient::new(options).unwrap();
+    options
+}
+
+async fn client(server: &Program, number: usize) -> ModelClient {
+    let core = CoreClient::new(way_to(server, number)).unwrap();
     tokio::time::timeout(Duration::from_secs(60), core.ready()).await.unwrap().unwrap();
     ModelClient::new(Arc::new(core), Caller::Client)
 }
@@ -73,8 +78,12 @@ pub(crate) async fn nothing_acknowledged_is_missing(db: &str, folder: &Path) {
         }
         until("enough is written", || count.load(Ordering::Relaxed) >= WRITES + round * 37).await;
         server.kill();
-        for writer in writers {
-            writer.await.unwrap();
+        for mut writer in writers {
+            // One that looks for what became of its last write would do so for a minute; it was not acknowledged.
+            match tokio::time::timeout(Duration::from_secs(1), &mut writer).await {
+                Ok(ended) => ended.unwrap(),
+                Err(_) => writer.abort(),
+            }
         }
     }
     let server = Program::serve(db, &args);
@@ -104,4 +113,12 @@ async fn what_was_acknowledged_survives_kill_9() {
     let folder = tempfile::tempdir().unwrap();
     let db = folder.path().join("core.db");
     nothing_acknowledged_is_missing(db.to_str().unwrap(), folder.path()).await;
+}
+
+#[cfg(feature = "postgres")]
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_survives_kill_9_on_postgres() {
+    let Some(cluster) = crate::several::cluster() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    nothing_acknowledged_is_missing(&cluster.url(""), folder.path()).await;
 }

@@ -10,11 +10,16 @@ mod lab;
 mod limits;
 mod limits_malformed;
 mod load;
+#[cfg(feature = "postgres")]
+#[path = "../support/postgres.rs"]
+mod postgres;
 mod program;
 mod random;
 mod raw;
 mod reads;
 mod reflected;
+#[cfg(feature = "postgres")]
+mod several;
 mod writes;
 
 use std::time::Duration;
@@ -36,4 +41,14 @@ pub(crate) async fn until(what: &str, mut so: impl FnMut() -> bool) {
         }
     };
     assert!(tokio::time::timeout(Duration::from_secs(60), waiting).await.is_ok(), "never so: {what}");
+}
+
+/// Says past the capture of the test harness, and where `.ci/run` looks, that something was not tested.
+#[cfg(feature = "postgres")]
+pub(crate) fn skipped(what: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "skipped: {what}");
+    let target = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+    let file = std::fs::File::options().create(true).append(true).open(target.join("skipped.txt"));
+    writeln!(file.unwrap(), "{what}").unwrap();
 }

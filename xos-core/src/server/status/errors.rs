@@ -29,7 +29,7 @@ pub fn of_error(error: &Error, schema: &Schema, model: &ModelInfo) -> Status {
         ErrorKind::Query { reason, .. } => of_query(reason),
         ErrorKind::Superseded { .. } => Status::aborted("the object was changed meanwhile: try again"),
         ErrorKind::Unsupported(_) => Status::failed_precondition(error.to_string()),
-        ErrorKind::Away { .. } => Status::unavailable(error.to_string()),
+        ErrorKind::Away { .. } | ErrorKind::OutcomeUnknown { .. } => Status::unavailable(error.to_string()),
         _ => {
             tracing::error!(model_name = %model.name(), reason = %error, "the store failed");
             Status::internal("the core's store failed; its log says why")

@@ -212,3 +212,12 @@ fn the_stores_own_troubles_are_not_told_to_clients() {
     let closed = of_error(&Error::away("it was closed"), &schema, model);
     assert_eq!(closed.code(), Code::Unavailable);
 }
+
+#[tokio::test]
+async fn a_write_of_which_nobody_knows_is_told_as_such() {
+    let schema = EmbeddedCore::in_memory().unwrap().schema();
+    let error: Error = ErrorKind::OutcomeUnknown { reason: "the database went away".to_owned() }.into();
+    let (code, words) = told(&schema, "Service", 1, Doing::Write, &error);
+    assert_eq!(code, Code::Unavailable);
+    assert!(words.contains("the database went away"), "{words}");
+}
