@@ -102,6 +102,11 @@ enum Telling {
 }
 
 fn of_faults(faults: &[FieldFault], schema: &Schema, model: &ModelInfo) -> Status {
+    // The core looks for an owner before it looks at anything else.
+    if let Some(lonely) = faults.iter().find(|fault| fault.message.starts_with("Cannot find eligible owner"))
+    {
+        return invalid(lonely.message.split(": create").next().unwrap_or_default());
+    }
     let mut told = Vec::new();
     let mut alone = None;
     for fault in faults {
@@ -126,9 +131,6 @@ fn of_faults(faults: &[FieldFault], schema: &Schema, model: &ModelInfo) -> Statu
 
 fn of_fault(fault: &FieldFault, field: &FieldInfo, schema: &Schema, model: &ModelInfo) -> Telling {
     let text = fault.message.as_str();
-    if text.starts_with("Cannot find eligible owner") {
-        return Telling::Alone(invalid(text.split(": create").next().unwrap_or(text)));
-    }
     if is_validators(schema, model, text) {
         return Telling::Alone(invalid(text));
     }
