@@ -4,7 +4,7 @@
 use xos_sync_tests::workspace;
 
 /// The guides.
-const GUIDES: [&str; 3] = ["README.md", "docs/tutorial.md", "examples/hello_world/README.md"];
+const GUIDES: [&str; 4] = ["README.md", "docs/core.md", "docs/tutorial.md", "examples/hello_world/README.md"];
 
 /// Where blocks may come from: programs, tests and files that are compiled or run.
 const SOURCES: [&str; 9] = [
@@ -20,7 +20,7 @@ const SOURCES: [&str; 9] = [
 ];
 
 /// The commands of the guides. All but the last are run by `.ci/run` and by tests, with the words after `--` as they are.
-const COMMANDS: [&str; 10] = [
+const COMMANDS: [&str; 14] = [
     "cargo run -p hello_world",
     "cargo test --workspace",
     "cargo run -p hello_world -- list",
@@ -30,6 +30,10 @@ const COMMANDS: [&str; 10] = [
     "python3 -m pip install grpcio grpcio-reflection",
     "python3 examples/hello_world/samples/greet.py \"Arya Stark\"",
     "cargo run -p xos-sync-tests --bin stand_in",
+    "cargo run -p xos-core -- serve --db core.db --listen 127.0.0.1:50055 --admin-password-file password.txt",
+    "cargo run -p xos-core -- user add joe@example.com --db core.db",
+    "cargo run -p xos-core -- user passwd joe@example.com --db core.db",
+    "cargo run -p xos-core -- user list --db core.db",
     "cargo doc --open",
 ];
 

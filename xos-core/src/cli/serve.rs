@@ -46,7 +46,7 @@ pub(super) struct Serve {
     /// Let in only clients with a certificate of these CAs, PEM
     #[arg(long, value_name = "FILE", requires = "tls_listen")]
     tls_client_ca: Option<PathBuf>,
-    /// File whose first line is the password of the first administrator [env: XOS_ADMIN_PASSWORD]
+    /// File whose first line is the password of the first administrator; XOS_ADMIN_PASSWORD has the password itself
     #[arg(long, value_name = "FILE")]
     admin_password_file: Option<PathBuf>,
     /// What an acknowledged write survives in a SQLite file
