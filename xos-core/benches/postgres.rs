@@ -5,7 +5,6 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "../tests/support/postgres.rs"]
-#[allow(dead_code, reason = "tests need more of it")]
 mod postgres;
 
 use std::time::{Duration, Instant};

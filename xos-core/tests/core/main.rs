@@ -11,7 +11,6 @@ mod links;
 mod models;
 mod onboarding;
 #[path = "../support/postgres.rs"]
-#[allow(dead_code, reason = "these tests run on SQLite")]
 mod postgres;
 mod properties;
 mod queries;

@@ -109,7 +109,7 @@ impl Cluster {
         format!("postgres://xos@{folder}/{database}?{parameters}")
     }
 
-    /// A database of a core that was just made. A copy takes a fifth of the time that making its tables does.
+    /// A database of a core that was just made. A copy of one that is made once.
     pub(crate) fn database(&'static self) -> Database {
         static LAST: AtomicUsize = AtomicUsize::new(0);
         self.original.get_or_init(|| {

@@ -25,6 +25,10 @@ struct Told {
 }
 
 /// Applies a recipe, also while the synchronizer runs.
+#[cfg_attr(
+    not(any(feature = "embedded", feature = "grpc")),
+    allow(irrefutable_let_patterns, reason = "without features there is one kind of door")
+)]
 pub(super) async fn apply(
     config: &Config,
     service: &Synchronizer,
@@ -44,6 +48,10 @@ pub(super) async fn apply(
     end
 }
 
+#[cfg_attr(
+    not(any(feature = "embedded", feature = "grpc")),
+    allow(irrefutable_let_patterns, reason = "without features there is one kind of door")
+)]
 async fn through(
     door: &Door,
     config: &Config,

@@ -64,6 +64,7 @@ fn leaf_of<'a>(schema: &'a Schema, model: &'a ModelInfo, record: &Record) -> &'a
 }
 
 /// What the engine of the running synchronizer says.
+#[cfg_attr(not(feature = "serve"), allow(clippy::unused_async, reason = "only a socket is waited for"))]
 async fn engine(door: &Door, config: &Config, name: &str, leaf: &ModelInfo, record: &Record) -> String {
     let _ = (config, name, leaf, record);
     match door {
