@@ -17,8 +17,10 @@ use xos_model_client::{
     Onboarded, ServiceFiles, models,
 };
 
+#[cfg(feature = "server")]
+pub(crate) use self::kept::KEPT;
 use self::kept::Keep;
-pub(crate) use self::kept::{KEPT, Kept};
+pub(crate) use self::kept::Kept;
 use crate::rules::{normalise, problem};
 use crate::store::{Catalog, Fault, Outcome, Store, StoredModel, read_services};
 

@@ -34,9 +34,10 @@ use xos_model_client::{Caller, ModelId, Timestamp};
 pub(crate) use self::catalog::{Catalog, Column, Layout, StoredModel};
 pub(crate) use self::db::Db;
 pub(crate) use self::ddl::{
-    constant, create as create_table, definition, group_name, group_of, index, index_name, index_of, pairs,
-    unique_group,
+    constant, create as create_table, definition, group_name, index, index_name, pairs, unique_group,
 };
+#[cfg(feature = "postgres")]
+pub(crate) use self::ddl::{group_of, index_of};
 pub(crate) use self::draft::Draft;
 pub(crate) use self::fault::{Fault, Outcome, store_error};
 pub(crate) use self::history::Replay;

@@ -44,6 +44,7 @@ impl Kept {
     }
 
     /// As it was remembered.
+    #[cfg(feature = "server")]
     pub(crate) fn of_json(value: Json) -> Option<Self> {
         serde_json::from_value(value).ok()
     }

@@ -3,7 +3,9 @@
 use xos_model_client::{FieldFault, ModelInfo};
 
 use crate::sql::SqlError;
-use crate::store::{Catalog, Db, Draft, Layout, Outcome, Storage, bound, group_of, index_of};
+use crate::store::{Catalog, Db, Draft, Layout, Outcome, Storage, bound};
+#[cfg(feature = "postgres")]
+use crate::store::{group_of, index_of};
 
 /// Checks the unique fields and groups that are to be stored.
 pub(super) fn check(draft: &mut Draft<'_>, db: &Db) -> Outcome<()> {
@@ -78,6 +80,7 @@ fn held(db: &Db, layout: &Layout, id: i32, what: &str, rule: &str) -> Outcome<St
 }
 
 /// What a broken index of the database means: the last line of defence, should two checks have passed.
+#[cfg_attr(not(feature = "postgres"), allow(unused_variables, reason = "only PostgreSQL names its indexes"))]
 pub(crate) fn explain_constraint(
     error: &SqlError,
     info: &ModelInfo,

@@ -38,6 +38,10 @@ pub(crate) fn compile(
     catalog: &Catalog,
     plan: &ShapePlan,
     query: &Query,
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "only PostgreSQL has patterns of its own")
+    )]
     on_server: bool,
 ) -> Outcome<Statement> {
     let layout = catalog.expect_layout(plan.model)?;
@@ -80,6 +84,10 @@ struct Conditions<'a> {
     levels: u32,
     selective: bool,
     /// Whether patterns have to be in the words of PostgreSQL.
+    #[cfg_attr(
+        not(feature = "postgres"),
+        allow(dead_code, reason = "only PostgreSQL has patterns of its own")
+    )]
     on_server: bool,
 }
 
