@@ -24,9 +24,9 @@ const INTERRUPTED: u8 = 3;
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Least important lines to log, to stderr
-    #[arg(long, global = true, value_name = "LEVEL", value_enum, default_value_t = LogLevel::Info)]
-    log_level: LogLevel,
+    /// Least important lines to log, to stderr [default: info, of `user` warn]
+    #[arg(long, global = true, value_name = "LEVEL", value_enum)]
+    log_level: Option<LogLevel>,
 }
 
 const EXIT_CODES: &str = "\
@@ -71,9 +71,10 @@ impl From<LogLevel> for LevelFilter {
 /// Runs the program.
 pub(crate) fn run() -> ExitCode {
     let Cli { command, log_level } = Cli::parse();
+    let usual = if matches!(command, Command::User(_)) { LogLevel::Warn } else { LogLevel::Info };
     // Nobody else has set one up: a failure means that nothing is logged twice.
     let _ = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::from(log_level))
+        .with_max_level(LevelFilter::from(log_level.unwrap_or(usual)))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .try_init();

@@ -8,7 +8,9 @@ use xos_model_client::tosca::{Applied, Memory};
 
 use crate::config::{Config, CoreChoice};
 use crate::door::Door;
-use crate::error::{ErrorKind, Result};
+#[cfg(not(all(feature = "embedded", feature = "grpc", feature = "postgres")))]
+use crate::error::ErrorKind;
+use crate::error::Result;
 use crate::recipe::{Applier, MemoryFile};
 
 /// Opens the core that the configuration chooses. A core on the network is waited for.

@@ -37,6 +37,7 @@ impl Store {
         let lock = Lock::take(&real)?;
         let name = path.display().to_string();
         let told = |fault: Fault| fault.told(&name);
+        make_private(&real);
         let connection = Connection::open_with_flags(
             &real,
             OpenFlags::SQLITE_OPEN_READ_WRITE
@@ -133,6 +134,16 @@ impl Store {
         }
         Ok(store)
     }
+}
+
+/// Makes the file, when there is none, so that only its owner can read it: it holds the hashes of passwords. A file that
+/// is there keeps the permissions that somebody gave it; whether it can be made is told by what opens it.
+fn make_private(path: &Path) {
+    let mut options = std::fs::File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let _ = options.open(path);
 }
 
 impl Db {

@@ -198,3 +198,17 @@ async fn a_program_remembers_what_it_likes() {
     let recalled = core.recall("recipe").await.unwrap();
     assert_eq!(serde_json::json!(recalled), serde_json::json!({"a": {"id": 5}, "c": 2}));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_new_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("core.db");
+    let core = EmbeddedCore::open(&path, Options::default()).unwrap();
+    for file in ["core.db", "core.db-wal"] {
+        let mode = std::fs::metadata(folder.path().join(file)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{file}");
+    }
+    core.close();
+}
