@@ -22,6 +22,8 @@ use crate::passwords;
 use crate::shell::{Shell, Size};
 #[cfg(feature = "postgres")]
 use crate::sql::target::Target;
+#[cfg(feature = "server")]
+use crate::store::WaysBack;
 use crate::store::{Db, Store};
 
 /// How many ids one `get` may have to be answered on the caller's thread.
@@ -336,11 +338,16 @@ impl EmbeddedCore {
 
 #[cfg(feature = "server")]
 impl EmbeddedCore {
-    /// One page of each of several queries, asked for together: a few small ones on the caller's thread.
-    pub(crate) async fn find_each(&self, queries: Vec<Query>, page: Page) -> Result<Vec<Found>> {
-        let size = if queries.len() <= FEW { Size::Few } else { Size::Many };
-        let find = move |db: &mut Db| queries.iter().map(|query| db.find(query, page)).collect();
-        self.inner.shell.read(size, find).await
+    /// What live objects link to these: for each way back the object that is linked to, and the one that links; in
+    /// order.
+    pub(crate) async fn leading_to(
+        &self,
+        ways: &Arc<WaysBack>,
+        ids: &[ObjectId],
+    ) -> Result<Vec<Vec<(i32, i32)>>> {
+        let size = if ids.len() <= FEW { Size::Few } else { Size::Many };
+        let (ways, ids) = (ways.clone(), ids.to_vec());
+        self.inner.shell.read(size, move |db| db.leading_to(&ways, &ids)).await
     }
 }
 

@@ -10,6 +10,8 @@ mod draft;
 mod fault;
 mod functions;
 mod history;
+#[cfg(feature = "server")]
+mod linking;
 mod memory;
 mod meta;
 mod open;
@@ -41,6 +43,8 @@ pub(crate) use self::ddl::{group_of, index_of};
 pub(crate) use self::draft::Draft;
 pub(crate) use self::fault::{Fault, Outcome, store_error};
 pub(crate) use self::history::Replay;
+#[cfg(feature = "server")]
+pub(crate) use self::linking::WaysBack;
 pub(crate) use self::meta::{read_catalog, read_generation, read_services};
 pub(crate) use self::values::{Storage, bound, quoted};
 

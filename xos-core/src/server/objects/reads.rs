@@ -51,7 +51,7 @@ impl Ask<'_> {
                 records = self.world.policies.readable(&self.who, self.model, records).await?;
             }
             // The first page is all there is, as a rule. Where it is not, the links are read once for all pages.
-            if all_links.is_none() && (found.next.is_some() || !Linking::is_for_few(records.len())) {
+            if all_links.is_none() && found.next.is_some() {
                 all_links = Some(self.linking(None).await?);
             }
             let links = match &all_links {

@@ -13,6 +13,7 @@ use super::Operation;
 use crate::server::descriptors::Descriptors;
 use crate::server::proto::served;
 use crate::server::wire::Table;
+use crate::store::WaysBack;
 
 /// The words that the methods of a model begin with.
 const OPERATIONS: [(&str, Operation); 6] = [
@@ -41,16 +42,9 @@ pub(crate) struct Served {
 pub(crate) struct Model {
     pub(crate) table: Table,
     /// The links that lead to it, in the order of the table's ways back.
-    pub(crate) ways_back: Vec<WayBack>,
-}
-
-/// A link that leads to a model.
-#[derive(Debug)]
-pub(crate) struct WayBack {
-    /// The link's field.
-    pub(crate) field: String,
-    /// The model that has the link: its id, and the link.
-    pub(crate) shape: Arc<Shape>,
+    pub(crate) ways_back: Arc<WaysBack>,
+    /// For each of them the model that has the link: its id, and the link.
+    pub(crate) linking: Vec<Arc<Shape>>,
 }
 
 impl Served {
@@ -62,7 +56,11 @@ impl Served {
                 operations.insert(format!("{word}{}", model.name()), (operation, model.id));
             }
             let table = Table::new(&schema, model);
-            models.insert(model.id, Model { table, ways_back: ways_back(&schema, model) });
+            let linking = linking(&schema, model);
+            let links =
+                linking.iter().map(|shape| (shape.model().clone(), shape.fields()[1].name.to_string()));
+            let ways_back = Arc::new(WaysBack::new(links.collect()));
+            models.insert(model.id, Model { table, ways_back, linking });
         }
         let fingerprint = fingerprint(&schema);
         Served { schema, fingerprint, operations, models, descriptors: OnceCell::new() }
@@ -104,7 +102,8 @@ fn compile(schema: &Schema) -> Result<Arc<Descriptors>, String> {
     Ok(Arc::new(compiled))
 }
 
-fn ways_back(schema: &Schema, model: &ModelInfo) -> Vec<WayBack> {
+/// The models that link to one, each with its id and the link.
+fn linking(schema: &Schema, model: &ModelInfo) -> Vec<Arc<Shape>> {
     let chain = model.chain.iter().filter_map(|id| schema.by_id(*id));
     let ways = chain.flat_map(|level| &level.reverse).map(|reverse| {
         let from = schema.by_id(reverse.from);
@@ -115,7 +114,7 @@ fn ways_back(schema: &Schema, model: &ModelInfo) -> Vec<WayBack> {
             ShapeField { name: "id".into(), kind: Kind::Int32 },
             ShapeField { name: reverse.field.clone().into(), kind },
         ];
-        WayBack { field: reverse.field.clone(), shape: Arc::new(Shape::new(name, fields)) }
+        Arc::new(Shape::new(name, fields))
     });
     ways.collect()
 }
