@@ -115,7 +115,9 @@ impl Db {
                 statements.of_many.iter().try_for_each(|sql| read(sql, Sql::Text(&set)))?;
             }
         }
-        found.iter_mut().for_each(|pairs| pairs.sort_unstable());
+        for pairs in &mut found {
+            pairs.sort_unstable();
+        }
         Ok(found)
     }
 }
