@@ -32,9 +32,23 @@ pub struct Context {
     run: Arc<RunState>,
 }
 
+/// What all handlers of a synchronizer have around them.
+pub(crate) struct Around {
+    /// What the synchronizer is called.
+    pub(crate) name: String,
+}
+
+impl Around {
+    /// What handlers in tests have around them.
+    pub(crate) fn of(name: impl Into<String>) -> Arc<Self> {
+        Arc::new(Around { name: name.into() })
+    }
+}
+
 /// What the engine tells a run, and the run tells the engine.
 struct RunState {
     client: ModelClient,
+    around: Arc<Around>,
     attempt: u16,
     superseded: AtomicBool,
     changed: Notify,
@@ -45,9 +59,16 @@ struct RunState {
 }
 
 impl Context {
-    pub(crate) fn new(accessor: Arc<dyn ModelAccessor>, attempt: u16) -> Self {
+    /// What a handler is given that works on behalf of `by`.
+    pub(crate) fn new(
+        accessor: Arc<dyn ModelAccessor>,
+        by: Caller,
+        around: &Arc<Around>,
+        attempt: u16,
+    ) -> Self {
         let run = RunState {
-            client: ModelClient::new(accessor, Caller::Step),
+            client: ModelClient::new(accessor, by),
+            around: around.clone(),
             attempt,
             superseded: AtomicBool::new(false),
             changed: Notify::new(),
@@ -89,6 +110,11 @@ impl Context {
     /// Which try of this version of the object this is: 1 for the first.
     pub fn attempt(&self) -> u16 {
         self.run.attempt
+    }
+
+    /// The name of the synchronizer.
+    pub fn synchronizer(&self) -> &str {
+        &self.run.around.name
     }
 
     pub(crate) fn supersede(&self) {

@@ -15,6 +15,7 @@ use xos_model_client::{
 
 use crate::args::Verb;
 use crate::config::{Config, DesiredState};
+use crate::context::Around;
 use crate::core::Core;
 use crate::error::{ErrorKind, Result};
 use crate::recipe::{Applier, RecipeFile};
@@ -132,6 +133,8 @@ struct Run {
     /// Whether other programs load models into the core too.
     is_remote: bool,
     graph: DependencyGraph,
+    /// What all handlers have around them.
+    around: Arc<Around>,
     span: Span,
 }
 
@@ -150,7 +153,8 @@ impl Run {
         let span = span_of(&name);
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
-        Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, span })
+        let around = Around::of(name.clone());
+        Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
     }
 
     async fn until(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
@@ -337,7 +341,7 @@ impl Run {
                 .span
                 .in_scope(|| Layout::new(schema, &self.service.steps, &self.service.hooks, &self.graph));
             let options = Options {
-                service: self.name.clone(),
+                around: self.around.clone(),
                 engine: self.config.engine.clone(),
                 once: self.config.once,
             };

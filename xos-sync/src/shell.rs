@@ -51,13 +51,15 @@ use self::questions::Questions;
 use self::reads::{ReadDone, Reads};
 use self::runs::{Home, Running};
 use self::writes::{WriteDone, Writes};
+use crate::context::Around;
 use crate::engine::{self, Action, Engine, Event, Moment, ObjectKey, Run};
 use crate::error::Result;
 
 /// What the shell is told by configuration.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Options {
-    pub(crate) service: String,
+    /// What all handlers have around them.
+    pub(crate) around: Arc<Around>,
     pub(crate) engine: crate::config::Engine,
     /// End when nothing is ready.
     pub(crate) once: bool,
@@ -152,7 +154,7 @@ impl Shell {
         stop: impl Future<Output = ()> + Send,
     ) -> Result<End> {
         let mut stop = std::pin::pin!(stop);
-        let span = tracing::info_span!("synchronizer", synchronizer_name = %options.service);
+        let span = tracing::info_span!("synchronizer", synchronizer_name = %options.around.name);
         let Some(cursor) = core::cursor(&accessor, &span, stop.as_mut()).await? else {
             return Ok(End::Stopped { not_ok: 0 });
         };
@@ -168,7 +170,12 @@ impl Shell {
         let inbox = Inbox::new(endings, feed, questions, stop, clock.clone());
         let layout = Arc::new(layout);
         let polls = Polls::new(!accessor.abilities().push, clock.now());
-        let home = Home { accessor: accessor.clone(), layout: layout.clone(), ended };
+        let home = Home {
+            accessor: accessor.clone(),
+            layout: layout.clone(),
+            around: options.around.clone(),
+            ended,
+        };
         let mut shell = Shell {
             accessor,
             layout,

@@ -1,7 +1,7 @@
 //! After-save hooks: what authors want done each time a success was stored.
 
 use tokio::task::{JoinError, JoinSet};
-use xos_model_client::Record;
+use xos_model_client::{Caller, Record};
 
 use super::{Io, Shell};
 use crate::context::Context;
@@ -17,7 +17,7 @@ impl Shell {
             return false;
         };
         let hooks = leaf.hooks.clone();
-        let context = Context::new(self.accessor.clone(), attempt);
+        let context = Context::new(self.accessor.clone(), Caller::Step, &self.home.around, attempt);
         let limit = self.options.engine.step_deadline;
         // A task of its own: it may panic, or block. It ends with this shell.
         let hooks = async move {

@@ -5,19 +5,20 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use tracing::info_span;
-use xos_model_client::{ModelAccessor, ModelId, ObjectId, Record, Value};
+use xos_model_client::{Caller, ModelAccessor, ModelId, ObjectId, Record, Value};
 
 use super::layout::{Layout, Leaf};
 use super::status;
 use super::worker::{Ended, Job};
 use super::{Shell, facts};
-use crate::context::Context;
+use crate::context::{Around, Context};
 use crate::engine::{Action, Cancel, Event, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why};
 
 /// What all runs share: one pointer for each, not one for each of its parts.
 pub(super) struct Home {
     pub(super) accessor: Arc<dyn ModelAccessor>,
     pub(super) layout: Arc<Layout>,
+    pub(super) around: Arc<Around>,
     pub(super) ended: mpsc::Sender<Ended>,
 }
 
@@ -148,7 +149,7 @@ impl Shell {
         let accessor = self.accessor.clone();
         let home = self.home.clone();
         let Some(running) = self.running(run) else { return };
-        let context = Context::new(accessor, running.attempt);
+        let context = Context::new(accessor, Caller::Step, &home.around, running.attempt);
         let span = info_span!(
             parent: &parent,
             "step",

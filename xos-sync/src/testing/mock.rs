@@ -11,7 +11,7 @@ use xos_model_client::{
 
 use super::faulty::{Faulty, Rule};
 use super::journal::Journal;
-use crate::context::Context;
+use crate::context::{Around, Context};
 use crate::synchronizer::taken_name;
 
 /// The embedded core in memory, for unit tests: the same rules as everywhere, a journal, and faults on demand.
@@ -57,7 +57,7 @@ impl MockAccessor {
 
     /// What a step is given, on this core.
     pub fn context(&self) -> Context {
-        Context::new(self.accessor(), 1)
+        Context::new(self.accessor(), Caller::Step, &Around::of("mock"), 1)
     }
 
     /// The accessor, for [`run_on`](crate::run_on).
