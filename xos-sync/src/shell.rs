@@ -25,6 +25,8 @@ mod inbox;
 pub(crate) mod layout;
 pub(crate) mod lines;
 mod policies;
+mod mutual;
+mod noting;
 mod polls;
 pub(crate) mod questions;
 mod reads;
@@ -48,6 +50,7 @@ use self::clock::Clock;
 use self::crew::Crew;
 use self::inbox::{Batch, Inbox};
 use self::layout::Layout;
+use self::mutual::Mutual;
 use self::polls::{Polls, WatchedRead};
 use self::questions::Questions;
 use self::reads::{ReadDone, Reads};
@@ -134,6 +137,7 @@ pub(crate) struct Shell {
     writes: Writes,
     polls: Polls,
     waits: Waits,
+    mutual: Mutual,
     watched: HashSet<ObjectKey>,
     /// Objects whose deletion was stored here: their purge is worth a line.
     reaped: HashMap<ObjectKey, (ModelId, Moment)>,
@@ -204,6 +208,7 @@ impl Shell {
             writes: Writes::default(),
             polls,
             waits: Waits::default(),
+            mutual: Mutual::default(),
             watched: HashSet::new(),
             reaped: HashMap::new(),
             core_down: false,

@@ -9,7 +9,7 @@ pub(crate) use erased::{AnyHook, AnyStep, Did, erase, erase_hook};
 pub use error::{StepError, StepErrorKind};
 pub use policy::ModelPolicy;
 pub(crate) use policy::{AnyPolicy, Handler, erase_policy};
-pub(crate) use wait::Condition;
+pub(crate) use wait::{Condition, title};
 pub use wait::{Wait, policed, ready, until};
 
 use std::future::Future;

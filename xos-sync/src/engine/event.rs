@@ -22,6 +22,8 @@ pub enum Event<'a> {
     /// What this lane of this object waits for ([`Outcome::WaitUntil`]) has come, or the object waited for is gone. Too
     /// late does no harm.
     Met(ObjectKey, Lane),
+    /// What made this object fail is gone: what failed is tried again at once, in both lanes.
+    Retry(ObjectKey),
     /// A read starts. It lists everything that is due or doomed of these models; none of them, when it only
     /// looks at single objects.
     ReadStarted(ReadId, &'a [ModelId]),

@@ -9,7 +9,7 @@ use super::event::{Outcome, StoreFault};
 use super::machine::Engine;
 use super::runs::Phase;
 use super::slab::NONE;
-use super::types::{Due, Fact, FailureKind, Lane, Moment, Run, TextHash, Verb, Version};
+use super::types::{Due, Fact, FailureKind, Lane, Moment, ObjectKey, Run, TextHash, Verb, Version};
 use super::watch::Until;
 
 impl Engine {
@@ -231,6 +231,18 @@ impl Engine {
                 self.over(run, now, out);
             }
         }
+    }
+
+    /// What failed is tried again as if its delay were over.
+    pub(super) fn retry(&mut self, key: ObjectKey, now: Moment, out: &mut Vec<Action>) {
+        let Some(slot) = self.index.find(&self.entries, key) else { return };
+        for lane in [Lane::Policy, Lane::Sync] {
+            let rest = self.rest_of(slot, lane);
+            if rest != NONE {
+                self.rests[rest].next_run = now;
+            }
+        }
+        self.settle(slot, now, out);
     }
 
     /// Counts a failure and stores what is new about it.

@@ -169,6 +169,7 @@ impl Engine {
             }
             Event::Vanished(key, read) => self.vanished(key, read, now, out),
             Event::Changed(key) => self.changed(key),
+            Event::Retry(key) => self.retry(key, now, out),
             Event::Met(key, lane) => self.met(key, lane, now, out),
             Event::ReadStarted(read, models) => self.reads.started(read, models),
             Event::ReadEnded(read, complete) => {

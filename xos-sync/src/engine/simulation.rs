@@ -365,6 +365,10 @@ impl Sim {
                 let foreign = ObjectKey::new(FOREIGN, self.random.id());
                 self.give(Event::Changed(foreign));
             }
+            1 => {
+                let key = key(self.random.model(), self.random.id());
+                self.give(Event::Retry(key));
+            }
             2 if !self.unmet.is_empty() => {
                 let at = self.random.below(self.unmet.len() as u64) as usize;
                 let (key, lane) = self.unmet.swap_remove(at);

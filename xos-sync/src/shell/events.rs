@@ -25,6 +25,12 @@ impl Shell {
         let Some(running) = self.running(run) else { return };
         running.context = None;
         let (leaf, cancelled) = (running.leaf, running.cancelled);
+        if let Some(last) = running.last.take()
+            && let Some((after, text)) = self.mutual.last_has_ended(&last, self.now)
+            && matches!(how, How::Done { .. })
+        {
+            return self.park(run, after, &text);
+        }
         let outcome = match how {
             How::Done { recheck } => {
                 let asked = self.layout.leaf(leaf).and_then(|leaf| leaf.recheck);

@@ -17,6 +17,7 @@ use crate::synchronizer::Synchronizer;
 pub(crate) struct Layout {
     pub(crate) schema: Arc<Schema>,
     leaves: Vec<Option<Leaf>>,
+    observed_roots: HashSet<ModelId>,
     /// What the engine has to know of each model.
     pub(crate) models: Vec<engine::Model>,
     pub(crate) limits: Vec<engine::Limit>,
@@ -227,7 +228,8 @@ impl Layout {
         let limits = steps.chain(policies).collect();
         // All changes are wanted of models that are observed; of others a step may wait for one object, so the feed
         // tells them all, and those nobody waits for cost one look-up.
-        Layout { leaves, models, limits, feed: Vec::new(), schema }
+        let observed_roots = leaves.iter().flatten().map(|leaf| leaf.root).collect();
+        Layout { leaves, observed_roots, models, limits, feed: Vec::new(), schema }
     }
 
     /// How objects of this leaf model are handled; `None` when neither steps nor policies look at them.
@@ -238,6 +240,11 @@ impl Layout {
     /// All leaf models that a step takes or a policy looks at.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf> {
         self.leaves.iter().flatten()
+    }
+
+    /// Whether a step takes, or a policy looks at, any objects under this root.
+    pub(crate) fn is_observed(&self, root: ModelId) -> bool {
+        self.observed_roots.contains(&root)
     }
 
     /// The name of a model.

@@ -180,7 +180,7 @@ impl What {
 }
 
 /// What people call an object: its most specific model, id and name.
-fn title(record: &Record, model: &str) -> String {
+pub(crate) fn title(record: &Record, model: &str) -> String {
     let text = |field| record.get(field).and_then(Value::as_text).filter(|text| !text.is_empty());
     let model = text("leaf_model_name").unwrap_or(model);
     match text("name") {

@@ -8,6 +8,7 @@ mod core_away;
 mod deletion_policies;
 mod failures;
 mod finding;
+mod mutual;
 mod once;
 mod order;
 mod policies;
