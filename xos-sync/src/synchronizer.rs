@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use xos_model_client::{Model, ModelDef};
+use xos_model_client::{Model, ModelDef, Schema};
 
 use crate::config::Config;
 use crate::context::Context;
@@ -48,6 +48,13 @@ pub struct Synchronizer {
     pub(crate) policies: Vec<Arc<dyn AnyPolicy>>,
     pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
+}
+
+/// Who looks at an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LooksAt {
+    pub(crate) step: bool,
+    pub(crate) policy: bool,
 }
 
 impl Synchronizer {
@@ -178,6 +185,18 @@ impl Synchronizer {
             }
         }
         models
+    }
+
+    /// Who looks at the objects of a leaf model.
+    pub(crate) fn looks_at(&self, schema: &Schema, leaf: &str) -> LooksAt {
+        let takes = |of: &ModelDef| {
+            let both = schema.model(leaf).zip(schema.model(&of.name));
+            both.is_some_and(|(leaf, of)| schema.is_a(leaf.id, of.id))
+        };
+        LooksAt {
+            step: self.steps.iter().any(|step| takes(step.model())),
+            policy: self.policies.iter().any(|policy| takes(policy.model())),
+        }
     }
 
     /// What the models cannot say of themselves.

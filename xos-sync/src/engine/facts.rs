@@ -6,7 +6,7 @@ use super::entry::{Place, Rest};
 use super::machine::{BUDGET, Engine, LOOK_BUDGET};
 use super::runs::Phase;
 use super::slab::NONE;
-use super::types::{Due, Fact, Moment, ObjectKey, ReadId, Why};
+use super::types::{Due, Fact, Lane, Moment, ObjectKey, ReadId, Why};
 
 impl Engine {
     /// Takes in one fact, if it is news.
@@ -210,8 +210,10 @@ impl Engine {
         if entry.place != Place::Running {
             return;
         }
-        let newer =
-            entry.due() && self.runs.at(entry.at).is_some_and(|(_, job)| job.version != entry.version);
+        let newer = self.runs.at(entry.at).is_some_and(|(_, job)| match job.verb.lane() {
+            Lane::Sync => entry.due() && job.version != entry.version,
+            Lane::Policy => self.policy_due(slot) && job.version != self.extras[entry.extra].policy_version,
+        });
         if newer || (entry.doomed() && !was_doomed) {
             self.tell_superseded(slot, out);
         }

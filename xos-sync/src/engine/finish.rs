@@ -63,7 +63,9 @@ impl Engine {
                     // Somebody resurrected it.
                     Verb::HandleDelete if !self.entries[slot].doomed() => self.over(run, now, out),
                     // What another program's step has claimed is that one's to reap.
-                    Verb::HandleDelete if self.entries[slot].policy_only() && !self.entries[slot].claimed() => {
+                    Verb::HandleDelete
+                        if self.entries[slot].policy_only() && !self.entries[slot].claimed() =>
+                    {
                         self.store(run, Store::Reap, out);
                     }
                     _ if self.has_to_enact(slot, verb, due) => {

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
-use xos_model_client::{
-    ModelDef, ModelId, ModelInfo, ModelName, QueryKind, Record, Schema, Shape, Value,
-};
+use xos_model_client::{ModelDef, ModelId, ModelInfo, ModelName, QueryKind, Record, Schema, Shape, Value};
 
 use crate::engine::{self, Lane};
 use crate::error::{ErrorKind, Result};
@@ -310,9 +308,9 @@ fn leaf(schema: &Schema, model: &ModelInfo, service: &Synchronizer) -> Option<Le
     let wanted = handlers
         .iter()
         .map(|handler| (handler.step.model(), handler.step.shape(), &handler.projection))
-        .chain(policies.iter().map(|policy| {
-            (policy.policy.model(), policy.policy.shape(), &policy.projection)
-        }))
+        .chain(
+            policies.iter().map(|policy| (policy.policy.model(), policy.policy.shape(), &policy.projection)),
+        )
         .find(|(of, _, projection)| projection.is_same() && of.name == *model.name());
     let shape = wanted.map_or(&model.shape, |(_, shape, _)| shape).clone();
     Some(Leaf {

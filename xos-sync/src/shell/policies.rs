@@ -38,7 +38,8 @@ pub(super) async fn handle(home: &Home, job: Job) -> StepResult<Did> {
                 None => break,
             },
         };
-        let call = lines::Call { leaf: &leaf.name, object: &name_of(&now), policy: policy.policy.name(), handler };
+        let call =
+            lines::Call { leaf: &leaf.name, object: &name_of(&now), policy: policy.policy.name(), handler };
         call.begins();
         match policy.policy.handle(handler, &context, policy.projection.of(now)).await {
             Ok(()) => call.completed(),

@@ -129,9 +129,8 @@ impl Shell {
         }
         let status = facts::status_of(leaf, &record, &self.clock);
         // A re-check looks at an object that is not dirty.
-        let may_look = || {
-            verb == Verb::SyncRecord && why == Why::Recheck && facts::may_be_looked_at(leaf, &record)
-        };
+        let may_look =
+            || verb == Verb::SyncRecord && why == Why::Recheck && facts::may_be_looked_at(leaf, &record);
         let wanted = status.asks_for(verb) || may_look();
         let mut links = waits_for;
         facts::links_of(leaf, &record, &mut links);

@@ -102,10 +102,9 @@ impl Shell {
             Lane::Sync => set([(at.need_delete, Value::Bool(true))]),
             // The step's claim comes along when a step is sure to work on it. One that may refuse the object says so
             // when the policies are through with it; what no step takes would never be reaped with that claim.
-            Lane::Policy if is_due && leaf.takes_all() => set([
-                (at.need_delete, Value::Bool(true)),
-                (at.need_delete_policy, Value::Bool(true)),
-            ]),
+            Lane::Policy if is_due && leaf.takes_all() => {
+                set([(at.need_delete, Value::Bool(true)), (at.need_delete_policy, Value::Bool(true))])
+            }
             Lane::Policy => set([(at.need_delete_policy, Value::Bool(true))]),
         };
         let write = engine_write(leaf, id, fields);

@@ -155,7 +155,9 @@ impl Sim {
                     }
                     Verb::SyncRecord => !object.deleted,
                     Verb::HandleChange => !object.deleted && object.policed != object.updated,
-                    Verb::DeleteRecord => object.deleted && !object.need_reap && !object.is_policy_due(self.policies),
+                    Verb::DeleteRecord => {
+                        object.deleted && !object.need_reap && !object.is_policy_due(self.policies)
+                    }
                     Verb::HandleDelete => object.deleted && object.is_policy_due(self.policies),
                 };
                 let shares = self.random.one_in(2) && self.policies.has_steps(key);
