@@ -11,6 +11,8 @@ use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 use xos_model_client::{Caller, ModelAccessor, ModelClient};
 
+use crate::config::Ansible;
+
 /// What a step is given besides its record: the way to other objects, and what the engine knows of this run.
 ///
 /// It dereferences to [`ModelClient`]: `ctx.objects::<Slice>()`, `ctx.leaf(&o.owner)`, `ctx.save(o)`. Writes are made
@@ -36,12 +38,15 @@ pub struct Context {
 pub(crate) struct Around {
     /// What the synchronizer is called.
     pub(crate) name: String,
+    /// How playbooks are run.
+    #[cfg_attr(not(feature = "ansible"), allow(dead_code, reason = "only steps with playbooks read it"))]
+    pub(crate) ansible: Ansible,
 }
 
 impl Around {
     /// What handlers in tests have around them.
     pub(crate) fn of(name: impl Into<String>) -> Arc<Self> {
-        Arc::new(Around { name: name.into() })
+        Arc::new(Around { name: name.into(), ansible: Ansible::default() })
     }
 }
 
@@ -50,6 +55,9 @@ struct RunState {
     client: ModelClient,
     around: Arc<Around>,
     attempt: u16,
+    /// Whether it only looks again at an object that was done.
+    #[cfg_attr(not(feature = "ansible"), allow(dead_code, reason = "only steps with playbooks ask"))]
+    is_recheck: bool,
     superseded: AtomicBool,
     changed: Notify,
     recheck: Mutex<Option<Duration>>,
@@ -70,6 +78,7 @@ impl Context {
             client: ModelClient::new(accessor, by),
             around: around.clone(),
             attempt,
+            is_recheck: false,
             superseded: AtomicBool::new(false),
             changed: Notify::new(),
             recheck: Mutex::new(None),
@@ -115,6 +124,26 @@ impl Context {
     /// The name of the synchronizer.
     pub fn synchronizer(&self) -> &str {
         &self.run.around.name
+    }
+
+    /// What all handlers have around them.
+    #[cfg(feature = "ansible")]
+    pub(crate) fn around(&self) -> &Around {
+        &self.run.around
+    }
+
+    /// Whether this run only looks again at an object that was done.
+    #[cfg(feature = "ansible")]
+    pub(crate) fn is_recheck(&self) -> bool {
+        self.run.is_recheck
+    }
+
+    /// Says whether this run only looks again at an object that was done. Before the context is shared.
+    pub(crate) fn rechecking(mut self, is_recheck: bool) -> Self {
+        if let Some(run) = Arc::get_mut(&mut self.run) {
+            run.is_recheck = is_recheck;
+        }
+        self
     }
 
     pub(crate) fn supersede(&self) {

@@ -153,7 +153,8 @@ impl Run {
         let span = span_of(&name);
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
-        let around = Around::of(name.clone());
+        service.prepare(&config)?;
+        let around = Arc::new(Around { name: name.clone(), ansible: config.ansible.clone() });
         Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
     }
 

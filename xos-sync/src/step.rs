@@ -3,6 +3,8 @@
 mod erased;
 mod error;
 
+#[cfg(feature = "ansible")]
+pub(crate) use erased::refuses_nothing;
 pub(crate) use erased::{AnyHook, AnyStep, Did, erase, erase_hook};
 pub use error::{StepError, StepErrorKind};
 
@@ -114,7 +116,7 @@ pub trait SyncStep: Send + Sync + 'static {
 }
 
 /// The last part of a type's path, without its parameters.
-fn short_type_name<T: ?Sized>() -> &'static str {
+pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
     let path = std::any::type_name::<T>();
     let path = path.split('<').next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)

@@ -149,7 +149,8 @@ impl Shell {
         let accessor = self.accessor.clone();
         let home = self.home.clone();
         let Some(running) = self.running(run) else { return };
-        let context = Context::new(accessor, Caller::Step, &home.around, running.attempt);
+        let context = Context::new(accessor, Caller::Step, &home.around, running.attempt)
+            .rechecking(running.why == Why::Recheck);
         let span = info_span!(
             parent: &parent,
             "step",
