@@ -20,8 +20,11 @@
 //! | `grpc` | yes | a core on the network: gRPC over TLS |
 //! | `serve` | yes | the embedded core served on a Unix socket, and on the network when it is told so |
 //! | `postgres` | no | PostgreSQL as the store of the embedded core |
+//! | `ansible` | no | steps that run Ansible playbooks: the module `ansible`; the program `ansible-playbook` must be there |
 #![deny(missing_docs)]
 
+#[cfg(feature = "ansible")]
+pub mod ansible;
 pub mod args;
 mod bus;
 pub mod config;

@@ -1,5 +1,7 @@
 //! What a service author needs: `use xos_sync::prelude::*;`
 
+#[cfg(feature = "ansible")]
+pub use crate::ansible::{AnsibleStep, Attributes, OnDelete, Playbook, Target};
 pub use crate::bus::Event;
 pub use crate::config::Config;
 pub use crate::context::Context;

@@ -15,6 +15,7 @@ use xos_model_client::{
 };
 
 use crate::args::Verb;
+use crate::bus::ProcessBus;
 use crate::config::{Config, DesiredState};
 use crate::context::Around;
 use crate::core::Core;
@@ -154,7 +155,8 @@ impl Run {
         let span = span_of(&name);
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
-        let around = Around::of(name.clone());
+        service.prepare(&config)?;
+        let around = Around::new(name.clone(), Arc::new(ProcessBus::new()), config.ansible.clone());
         Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
     }
 

@@ -4,6 +4,8 @@ mod erased;
 mod error;
 mod policy;
 
+#[cfg(feature = "ansible")]
+pub(crate) use erased::refuses_nothing;
 pub(crate) use erased::{AnyHook, AnyStep, Did, erase, erase_hook};
 pub use error::{StepError, StepErrorKind};
 pub use policy::ModelPolicy;

@@ -48,6 +48,8 @@ pub struct Synchronizer {
     pub(crate) policies: Vec<Arc<dyn AnyPolicy>>,
     pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
+    #[cfg(feature = "ansible")]
+    pub(crate) playbooks: Vec<Arc<dyn crate::ansible::Prepare>>,
 }
 
 /// Who looks at an object.
@@ -70,6 +72,8 @@ impl Synchronizer {
             policies: Vec::new(),
             policy_hooks: Vec::new(),
             recipe: None,
+            #[cfg(feature = "ansible")]
+            playbooks: Vec::new(),
         }
     }
 
@@ -92,6 +96,14 @@ impl Synchronizer {
         self.models.push(S::Model::def());
         self.steps.push(erase(step));
         self
+    }
+
+    /// A step that runs a playbook, and its model; see [`ansible`](crate::ansible).
+    #[cfg(feature = "ansible")]
+    pub fn ansible_step<S: crate::ansible::AnsibleStep>(mut self, step: S) -> Self {
+        let step = crate::ansible::Runner::new(step);
+        self.playbooks.push(step.preparation());
+        self.sync_step(step)
     }
 
     /// Something to do each time an object of `M` (or of a model that inherits from it) was synchronized and that was
@@ -205,6 +217,18 @@ impl Synchronizer {
             Some(problem) => Err(ErrorKind::Synchronizer(problem).into()),
             None => Ok(()),
         }
+    }
+
+    /// What can be found wrong before the first step runs, outside of the core.
+    #[cfg_attr(
+        not(feature = "ansible"),
+        allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "nothing can be wrong then")
+    )]
+    pub(crate) fn prepare(&self, config: &Config) -> Result<()> {
+        #[cfg(feature = "ansible")]
+        crate::ansible::prepare(&self.playbooks, &config.ansible)?;
+        let _ = config;
+        Ok(())
     }
 
     /// Its version, as it is logged and sent to the core.

@@ -150,7 +150,8 @@ impl Shell {
         let home = self.home.clone();
         let Some(running) = self.running(run) else { return };
         let lane = running.verb.lane();
-        let context = Context::new(accessor, caller_of(lane), &home.around, running.attempt);
+        let context = Context::new(accessor, caller_of(lane), &home.around, running.attempt)
+            .rechecking(running.why == Why::Recheck);
         let span = match lane {
             Lane::Sync => info_span!(
                 parent: &parent,

@@ -55,7 +55,7 @@ thread_local! {
 
 /// What the default of [`SyncStep::selects`] says besides `true`. No code of `S` itself can call the default, so an
 /// `S` that says it refuses nothing, ever.
-pub(super) fn refuses_nothing<S: ?Sized + 'static>() {
+pub(crate) fn refuses_nothing<S: ?Sized + 'static>() {
     REFUSES_NOTHING.set(Some(TypeId::of::<S>()));
 }
 
