@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use xos_model_client::{Model, ModelDef, Record, Shape, changed_fields};
+use xos_model_client::{Masks, Model, ModelDef, Record, Shape, changed_fields};
 
 use super::{StepResult, SyncStep};
 use crate::context::Context;
@@ -109,7 +109,12 @@ impl<S: SyncStep> AnyStep for Erased<S> {
         if !self.takes(&object) {
             return Ok(Did::Nothing);
         }
-        self.step.sync_record(ctx, &mut object).await?;
+        // The step may change a secret: both values are none that people should see.
+        let mut masks = Masks::of_object(&object);
+        if let Err(error) = self.step.sync_record(ctx, &mut object).await {
+            masks.join(&Masks::of_object(&object));
+            return Err(error.without(&masks));
+        }
         // It costs a little, so only where people try things out.
         if cfg!(debug_assertions) {
             warn_of_unsaved(&object);
@@ -122,7 +127,8 @@ impl<S: SyncStep> AnyStep for Erased<S> {
         if !self.takes(&object) {
             return Ok(Did::Nothing);
         }
-        self.step.delete_record(ctx, &object).await?;
+        let deleted = self.step.delete_record(ctx, &object).await;
+        deleted.map_err(|error| error.without(&Masks::of_object(&object)))?;
         Ok(Did::Work)
     }
 }
@@ -172,7 +178,8 @@ where
 
     async fn call(&self, ctx: &Context, record: Record) -> StepResult {
         let object = M::from_record(record)?;
-        (self.0)(ctx.clone(), object).await
+        let masks = Masks::of_object(&object);
+        (self.0)(ctx.clone(), object).await.map_err(|error| error.without(&masks))
     }
 }
 
