@@ -40,7 +40,13 @@ impl Shape {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let fields: Box<[ShapeField]> = fields.into_iter().collect();
         let index = fields.iter().enumerate().map(|(at, field)| (field.name.clone(), at as u16)).collect();
-        Shape { id: NEXT.fetch_add(1, Ordering::Relaxed), model: model.into(), fields, index, secrets: Box::default() }
+        Shape {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            model: model.into(),
+            fields,
+            index,
+            secrets: Box::default(),
+        }
     }
 
     /// The shape with these fields of this model, which knows the secret ones.
@@ -96,7 +102,8 @@ impl fmt::Debug for Shape {
 
 impl PartialEq for Shape {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id || (self.model == other.model && self.fields == other.fields && self.secrets == other.secrets)
+        self.id == other.id
+            || (self.model == other.model && self.fields == other.fields && self.secrets == other.secrets)
     }
 }
 

@@ -57,7 +57,9 @@ impl SyncStep for Login {
             "fails" => Err(StepError::failed(format!("the machine does not take {password}"))),
             "defers" => Err(StepError::deferred(format!("{password} later"))),
             "is innocuous" => Err(StepError::innocuous(format!("{password} is known"))),
-            "wraps" => Err(Refused(password.clone(), io::Error::other(format!("{password:?} is wrong"))).into()),
+            "wraps" => {
+                Err(Refused(password.clone(), io::Error::other(format!("{password:?} is wrong"))).into())
+            }
             "changes" => {
                 o.password = Secret::new(format!("new {CANARY}"));
                 ctx.save(o).await?;
@@ -68,6 +70,7 @@ impl SyncStep for Login {
                 ctx.save(o).await?;
                 Ok(())
             }
+            "panics" => panic!("{password} is no reason to panic"),
             "collides" => {
                 let mut twin = account("twin", "");
                 twin.password = o.password.clone();
@@ -84,8 +87,8 @@ impl SyncStep for Login {
 }
 
 /// How a play ends.
-pub(crate) const PLAYS: [&str; 8] =
-    ["succeeds", "fails", "defers", "is innocuous", "wraps", "changes", "breaks rules", "collides"];
+pub(crate) const PLAYS: [&str; 9] =
+    ["succeeds", "fails", "defers", "is innocuous", "wraps", "changes", "breaks rules", "collides", "panics"];
 
 /// All that was logged since the process began.
 struct Lines;
@@ -110,7 +113,7 @@ pub(crate) fn listen() {
         let lines = tracing_subscriber::fmt::layer().with_ansi(false).with_writer(|| Lines);
         let ours = xos_sync::logging::layer_to(LogFormat::Json, LogLevel::Debug, Lines);
         let all = tracing_subscriber::registry().with(lines).with(ours);
-        tracing::subscriber::set_global_default(all).unwrap();
+        xos_sync::tracing::subscriber::set_global_default(all).unwrap();
     });
 }
 

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use xos_sync::model_client::{
-    Caller, Condition, FieldPos, Found, Guard, Model, Op, Operator, Query, Record, Schema, Target, Touch, Value,
-    Write, Written, models::core_models, xproto,
+    Caller, Condition, FieldPos, Found, Guard, Model, Op, Operator, Query, Record, Schema, Target, Touch,
+    Value, Write, Written, models::core_models, xproto,
 };
 use xos_sync::prelude::*;
 
@@ -15,22 +15,20 @@ fn whatever_carries_values_shows_no_secret() {
     let object = account("Arya", "");
     let shape = Account::shape();
     // As a core answers that does not know of secrets: with texts.
-    let plain: Vec<Value> =
-        object.values().into_iter().map(|value| match value.as_secret() {
+    let plain: Vec<Value> = object
+        .values()
+        .into_iter()
+        .map(|value| match value.as_secret() {
             Some(secret) => Value::from(secret.expose()),
             None => value,
-        }).collect();
+        })
+        .collect();
     let record = Record::new(shape.clone(), plain.clone());
     assert!(record.get("password").unwrap().as_secret().is_some(), "a record of the shape knows its secrets");
     let at = shape.position("password").unwrap();
     let fields: Vec<(FieldPos, Value)> = vec![(at as FieldPos, plain[at].clone())];
-    let write = |op| Write {
-        shape: shape.clone(),
-        target: Target::New,
-        op,
-        by: Caller::Client,
-        guard: Guard::None,
-    };
+    let write =
+        |op| Write { shape: shape.clone(), target: Target::New, op, by: Caller::Client, guard: Guard::None };
     let typed = Op::Create(vec![(at as FieldPos, object.password.clone().into())]);
     let condition = Condition {
         field: "password".into(),
@@ -64,8 +62,8 @@ fn what_is_secret_survives_xproto() {
     let document = xproto::parse("account.xproto", &text).unwrap();
     let read = document.models().unwrap();
     assert_eq!(read[0].fields, Account::def().fields);
-    let all = core_models().chain(&read);
-    let schema = Arc::new(Schema::new(all).unwrap());
+    let all: Vec<_> = core_models().cloned().chain(read).collect();
+    let schema = Arc::new(Schema::new(&all).unwrap());
     let info = schema.expect_model("Account").unwrap();
     assert!(info.field("token").unwrap().def.is_secret() && info.shape.has_secrets());
 }

@@ -28,7 +28,10 @@ async fn a_recipe_that_sets_a_secret_shows_it_nowhere() {
     assert!(report.to_string().contains("password"), "{report}");
     let arya = core.objects::<Account>().one().await.unwrap();
     assert_eq!(arya.password.expose(), CANARY);
-    assert!(parsed.apply(accessor.as_ref(), &memory).await.unwrap().wrote_nothing(), "the same is not written again");
+    assert!(
+        parsed.apply(accessor.as_ref(), &memory).await.unwrap().wrote_nothing(),
+        "the same is not written again"
+    );
     let kept = memory.lock().unwrap().clone();
     assert_clean("what is remembered", &format!("{kept:?} {}", serde_json::to_string(&kept).unwrap()));
     assert_clean("the journal", &format!("{:?}", core.journal()));

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use xos_core::EmbeddedCore;
-use xos_model_client::grpc::CoreClient;
 use xos_model_client::grpc::__wire::{put_bytes, put_text};
+use xos_model_client::grpc::CoreClient;
 use xos_model_client::{
-    Caller, Condition, LoadModels, Model as _, ModelAccessor as _, ModelClient, Onboard, Operator, Page, Query,
-    ServiceFiles, Value,
+    Caller, Condition, LoadModels, Model as _, ModelAccessor as _, ModelClient, Onboard, Operator, Page,
+    Query, ServiceFiles, Value,
 };
 use xos_sync::prelude::*;
 use xos_sync_tests::ours::{ADMIN, OurServer, PASSWORD};
@@ -64,7 +64,9 @@ async fn a_served_core_tells_secrets_in_answers_only() {
     // A client that knows nothing of secrets asks the server itself.
     let raw = server.raw().unwrap();
     let admin = basic(&format!("{ADMIN}:{PASSWORD}"));
-    for (lookup, value) in [("password__contains", CANARY), ("password__regex", "^c4n"), ("token__gt", "c4n4r")] {
+    for (lookup, value) in
+        [("password__contains", CANARY), ("password__regex", "^c4n"), ("token__gt", "c4n4r")]
+    {
         let message = filter(lookup, value);
         let headers = [("authorization", admin.as_str())];
         let error = raw.bytes("/xos.xos/FilterAccount", &headers, message).await.unwrap_err();

@@ -181,7 +181,9 @@ fn check_field(def: &ModelDef, level: &ModelDef, field: &FieldDef) -> Result<(),
         } else if field.default.as_ref().is_some_and(|default| *default != DefaultValue::Null) {
             Some("is a secret and has a default, which everybody can read; leave the default out".to_owned())
         } else if field.tosca_key || field.tosca_key_one_of.is_some() {
-            Some("is a secret and a key of recipes, which are remembered; use another field as key".to_owned())
+            Some(
+                "is a secret and a key of recipes, which are remembered; use another field as key".to_owned(),
+            )
         } else {
             None
         };

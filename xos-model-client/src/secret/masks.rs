@@ -51,7 +51,12 @@ impl Masks {
         let mut masks = Masks::default();
         if M::shape().has_secrets() {
             object.values().iter().for_each(|value| masks.add_value(value));
-            object.origin().record().into_iter().flat_map(Record::values).for_each(|value| masks.add_value(value));
+            object
+                .origin()
+                .record()
+                .into_iter()
+                .flat_map(Record::values)
+                .for_each(|value| masks.add_value(value));
         }
         masks
     }
@@ -68,7 +73,10 @@ impl Masks {
             self.hide(&json[1..json.len() - 1]);
         }
         if text.contains('\n') {
-            text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE).for_each(|line| self.hide(line));
+            text.lines()
+                .map(str::trim)
+                .filter(|line| line.len() >= SHORTEST_LINE)
+                .for_each(|line| self.hide(line));
         }
     }
 

@@ -331,7 +331,9 @@ pub(super) fn only_for(attribute: &str) -> String {
                 .to_owned();
         }
         "tosca_key" | "tosca_key_one_of" => {
-            return format!("`{attribute}` is not for secrets: keys of recipes are remembered and shown; remove it");
+            return format!(
+                "`{attribute}` is not for secrets: keys of recipes are remembered and shown; remove it"
+            );
         }
         "reverse" => "links (Link, Option<Link> or Links)",
         "max_length" => "texts (String, or an enum with #[derive(XosChoice)]) and times",
