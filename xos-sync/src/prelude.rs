@@ -12,4 +12,6 @@ pub use crate::synchronizer::Synchronizer;
 pub use crate::testing::MockAccessor;
 pub use tracing::{debug, error, info, trace, warn};
 pub use xos_model_client::models::*;
-pub use xos_model_client::{IsA, Link, Links, Model as _, ObjectId, Timestamp, XosChoice, XosModel};
+pub use xos_model_client::{
+    IsA, Link, Links, Masks, Model as _, ObjectId, Secret, Timestamp, XosChoice, XosModel,
+};
