@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use xos_model_client::models::XosBase;
-use xos_model_client::{FieldDef, Model, Value};
+use xos_model_client::{Model, Value};
 
 use super::mask::Mask;
 
@@ -93,18 +93,14 @@ impl Variables {
         }
         let mut values = Map::new();
         let mut secrets = extra.secrets;
-        let closure = M::def().closure();
         for (field, value) in M::shape().fields().iter().zip(object.values()) {
             let name = field.name.as_ref();
             let of_all = XosBase::shape().position(name).is_some();
             if of_all && !OF_ALL.contains(&name) {
                 continue;
             }
-            let def = closure.iter().flat_map(|model| model.fields.iter()).find(|def| def.name == field.name);
-            if def.is_some_and(is_secret)
-                && let Value::Text(text) = &value
-            {
-                secrets.push(text.clone());
+            if let Value::Secret(secret) = &value {
+                secrets.push(secret.expose().to_owned());
             }
             let (name, value) = variable(name, value);
             values.insert(name, value);
@@ -127,13 +123,6 @@ impl Variables {
     }
 }
 
-/// Whether the value of a field must not be shown.
-fn is_secret(field: &FieldDef) -> bool {
-    // No model can say so yet.
-    let _ = field;
-    false
-}
-
 fn variable(name: &str, value: Value) -> (String, Json) {
     let name = name.to_owned();
     match value {
@@ -143,6 +132,8 @@ fn variable(name: &str, value: Value) -> (String, Json) {
         Value::Float(value) => (name, value.into()),
         Value::Time(value) => (name, value.seconds().into()),
         Value::Text(value) => (name, value.into()),
+        // The playbook needs it: the file with the variables is private.
+        Value::Secret(value) => (name, value.expose().into()),
         Value::Link(id) => (format!("{name}_id"), if id.is_set() { id.get().into() } else { Json::Null }),
         Value::Links(ids) => (format!("{name}_ids"), ids.iter().map(|id| id.get()).collect()),
     }
