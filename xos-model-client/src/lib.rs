@@ -43,7 +43,7 @@ pub use client::{Changed, Deleted, ModelClient, changed_fields};
 pub use core_version::CoreVersion;
 pub use error::{Error, ErrorKind, FieldFault, Result, closest};
 pub use field::{Choice, Condition, ConvertFault, Field, FieldType, LinkType, Optional, RecordReader};
-pub use link::{LeadsTo, Link, Links};
+pub use link::{LeadsTo, Link, Links, PointsAt};
 pub use model::{
     ChoiceDef, DefaultValue, FieldDef, FieldName, IsA, Kind, LinkDef, Model, ModelDef, ModelName, Names,
     Presence, ValidatorDef,

@@ -6,7 +6,9 @@ pub use crate::bus::Event;
 pub use crate::config::Config;
 pub use crate::context::Context;
 pub use crate::run::run_synchronizer;
-pub use crate::step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep};
+pub use crate::step::{
+    ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, policed, ready, until,
+};
 pub use crate::synchronizer::Synchronizer;
 #[cfg(feature = "embedded")]
 pub use crate::testing::MockAccessor;

@@ -30,6 +30,7 @@ pub(crate) mod questions;
 mod reads;
 mod runs;
 mod status;
+mod waits;
 mod worker;
 mod writes;
 
@@ -51,6 +52,7 @@ use self::polls::{Polls, WatchedRead};
 use self::questions::Questions;
 use self::reads::{ReadDone, Reads};
 use self::runs::{Home, Running};
+use self::waits::{Looked, Waits};
 use self::writes::{WriteDone, Writes};
 use crate::context::Around;
 use crate::engine::{self, Action, Engine, Event, Moment, ObjectKey, Run};
@@ -92,6 +94,7 @@ enum Io {
     Written(WriteDone),
     Probed(bool),
     Watched(WatchedRead),
+    Looked(Looked),
     Hooked(Run, std::result::Result<(), String>),
 }
 
@@ -130,6 +133,7 @@ pub(crate) struct Shell {
     reads: Reads,
     writes: Writes,
     polls: Polls,
+    waits: Waits,
     watched: HashSet<ObjectKey>,
     /// Objects whose deletion was stored here: their purge is worth a line.
     reaped: HashMap<ObjectKey, (ModelId, Moment)>,
@@ -199,6 +203,7 @@ impl Shell {
             reads: Reads::default(),
             writes: Writes::default(),
             polls,
+            waits: Waits::default(),
             watched: HashSet::new(),
             reaped: HashMap::new(),
             core_down: false,
@@ -329,6 +334,7 @@ impl Shell {
             && self.alarms.wake > self.now
             && self.reads.is_quiet()
             && self.writes.is_quiet()
+            && self.waits.is_quiet()
             && !self.core_down
     }
 

@@ -3,6 +3,7 @@
 mod erased;
 mod error;
 mod policy;
+mod wait;
 
 #[cfg(feature = "ansible")]
 pub(crate) use erased::refuses_nothing;
@@ -10,6 +11,8 @@ pub(crate) use erased::{AnyHook, AnyStep, Did, erase, erase_hook};
 pub use error::{StepError, StepErrorKind};
 pub use policy::ModelPolicy;
 pub(crate) use policy::{AnyPolicy, Handler, erase_policy};
+pub(crate) use wait::Condition;
+pub use wait::{Wait, policed, ready, until};
 
 use std::future::Future;
 use std::time::Duration;

@@ -10,6 +10,7 @@ use super::machine::Engine;
 use super::runs::Phase;
 use super::slab::NONE;
 use super::types::{Due, Fact, FailureKind, Lane, Moment, Run, TextHash, Verb, Version};
+use super::watch::Until;
 
 impl Engine {
     /// The run works on what this fact says.
@@ -97,12 +98,39 @@ impl Engine {
                     let extra = self.extra(slot);
                     self.extras[extra].awaited = true;
                 } else {
-                    self.set_watch(slot, verb.lane(), target, until, out);
+                    self.set_watch(slot, verb.lane(), target, Until::Changed, until, out);
                 }
                 if !due {
                     self.set_recheck(slot, Some(Duration::ZERO), now);
                 }
                 self.over(run, now, out);
+            }
+            Outcome::WaitUntil { key: target, at_most, show } => {
+                let lane = verb.lane();
+                let is_outdated =
+                    self.entries[slot].doomed() && matches!(verb, Verb::SyncRecord | Verb::HandleChange);
+                if is_outdated {
+                    // Its deletion does not wait for what the step waits for.
+                    return self.over(run, now, out);
+                }
+                let end = now + at_most.min(backoff::LONGEST);
+                self.set_watch(slot, lane, target, Until::Met, end, out);
+                if !due {
+                    self.set_recheck(slot, Some(Duration::ZERO), now);
+                }
+                if !show {
+                    return self.over(run, now, out);
+                }
+                let rest = self.rest_of(slot, lane);
+                if rest != NONE {
+                    // The core will not show that failure any more.
+                    self.rests[rest].stored = false;
+                }
+                if lane == Lane::Sync && !due {
+                    let extra = self.extra(slot);
+                    self.extras[extra].shows_wait = true;
+                }
+                self.store(run, Store::Waiting, out);
             }
             Outcome::Interrupted => {
                 if !due {
@@ -153,6 +181,10 @@ impl Engine {
                         self.done(slot, verb, stored);
                         if lane == Lane::Sync {
                             self.set_recheck(slot, recheck, now);
+                            let extra = self.entries[slot].extra;
+                            if extra != NONE {
+                                self.extras[extra].shows_wait = false;
+                            }
                         }
                         self.changed(key);
                     }
@@ -163,6 +195,7 @@ impl Engine {
                             self.rests[rest].stored = true;
                         }
                     }
+                    Store::Waiting => self.entries[slot].barrier = self.reads.barrier(),
                     Store::Reap => self.gone(slot),
                 }
                 self.over(run, now, out);
@@ -181,8 +214,8 @@ impl Engine {
                 self.over(run, now, out);
             }
             Err(StoreFault::Rejected { text }) => {
-                if matches!(what, Store::Failure { .. }) {
-                    // Its backoff counts all the same.
+                if matches!(what, Store::Failure { .. } | Store::Waiting) {
+                    // Its backoff, or its wait, counts all the same.
                     self.over(run, now, out);
                 } else {
                     // A success may have been stored all the same, and taken back what showed a failure.
@@ -384,7 +417,10 @@ impl Engine {
         match verb.lane() {
             Lane::Policy => self.policy_due(slot),
             Lane::Sync if due => entry.due(),
-            Lane::Sync => entry.due() || (entry.rest != NONE && self.rests[entry.rest].stored),
+            Lane::Sync => {
+                let shows_wait = entry.extra != NONE && self.extras[entry.extra].shows_wait;
+                entry.due() || shows_wait || (entry.rest != NONE && self.rests[entry.rest].stored)
+            }
         }
     }
 

@@ -73,6 +73,8 @@ struct Sim {
     live: Vec<Live>,
     dead: Vec<Run>,
     watched: BTreeSet<ObjectKey>,
+    /// Lanes that wait for a condition which the shell has not told to hold yet.
+    unmet: Vec<(ObjectKey, Lane)>,
     leading: bool,
     core_up: bool,
     paused: Option<Scope>,
@@ -128,6 +130,7 @@ impl Sim {
             live: Vec::new(),
             dead: Vec::new(),
             watched: BTreeSet::new(),
+            unmet: Vec::new(),
             leading: false,
             core_up: true,
             paused: None,
@@ -361,6 +364,11 @@ impl Sim {
             10 => {
                 let foreign = ObjectKey::new(FOREIGN, self.random.id());
                 self.give(Event::Changed(foreign));
+            }
+            2 if !self.unmet.is_empty() => {
+                let at = self.random.below(self.unmet.len() as u64) as usize;
+                let (key, lane) = self.unmet.swap_remove(at);
+                self.give(Event::Met(key, lane));
             }
             11 if self.core_up && self.leading => {
                 let model = ModelId(self.random.model());

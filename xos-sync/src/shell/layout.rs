@@ -275,6 +275,20 @@ impl Leaf {
         }
     }
 
+    /// Where a lane's status and code are.
+    pub(crate) fn shown_at(&self, lane: Lane) -> (Option<usize>, Option<usize>) {
+        match lane {
+            Lane::Sync => (self.at.status, self.at.code),
+            Lane::Policy => (self.at.policy_status, self.at.policy_code),
+        }
+    }
+
+    /// Whether a record shows this status and code of a lane.
+    pub(crate) fn shows(&self, record: &Record, lane: Lane, status: &str, code: i64) -> bool {
+        let (status_at, code_at) = self.shown_at(lane);
+        value(record, status_at).as_text() == Some(status) && value(record, code_at).as_int() == Some(code)
+    }
+
     /// Whether a step is known to take every object, so that one that is dirty will be worked on.
     pub(crate) fn takes_all(&self) -> bool {
         self.handlers.iter().any(|handler| handler.step.takes_all())

@@ -100,6 +100,12 @@ pub(super) fn result(
             }
             (fields, Cow::Owned(text), code)
         }
+        Store::Waiting => {
+            let text = running.text().to_owned();
+            let fields =
+                set([(at.policy_status, Value::Text(text.clone())), (at.policy_code, Value::Int(0))]);
+            (fields, Cow::Owned(text), 0)
+        }
         Store::Reap => (set([(at.need_reap, Value::Bool(true))]), Cow::Borrowed(""), 0),
     }
 }

@@ -256,6 +256,7 @@ impl Shell {
     /// The feed told that an object was saved.
     pub(super) fn object_changed(&mut self, key: CoreKey, leaf: ModelId, by: Caller) {
         let engine_key = facts::key_of(key.root, key.id);
+        self.waits.changed(engine_key);
         let watched = !self.watched.is_empty() && self.watched.contains(&engine_key);
         if self.layout.leaf(leaf).is_none() {
             if watched {
@@ -271,6 +272,7 @@ impl Shell {
     pub(super) fn object_purged(&mut self, key: CoreKey) {
         let engine_key = facts::key_of(key.root, key.id);
         self.reads.cache.drop_record(engine_key);
+        self.waits.changed(engine_key);
         let read = self.new_read(&[]);
         self.tell(Event::Vanished(engine_key, read));
         self.tell(Event::ReadEnded(read, Complete::Partial));
@@ -410,7 +412,7 @@ impl Shell {
         self.scanned(read, Complete::Partial);
     }
 
-    fn cannot_read(&mut self, leaf: Option<ModelId>, error: &Error) {
+    pub(super) fn cannot_read(&mut self, leaf: Option<ModelId>, error: &Error) {
         if error.is_interruption() {
             self.core_is_away(error);
         } else {
@@ -426,6 +428,7 @@ impl Shell {
         self.reads.scans.extend(refused);
         self.next_scan();
         self.read_changes();
+        self.look_at_waits();
     }
 
     fn tell_vanished(&mut self, read: ReadId, changed: &Changed, answers: &[(ModelId, Answer)]) {

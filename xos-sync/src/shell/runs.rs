@@ -75,6 +75,7 @@ impl Shell {
             return;
         };
         let leaf = ModelId(leaf.0);
+        self.waits.forget((key, verb.lane()));
         let running = Running {
             run,
             key,

@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use xos_model_client::{Link, Masks, Model, ModelName, ObjectId};
 
+use super::wait::Condition;
+
 /// Why a step did not succeed, and when it should be tried again.
 ///
 /// `?` makes one of any error, and of a text: it then means [`failed`](StepError::failed), with one exception: our own
@@ -38,6 +40,7 @@ struct Inner {
     text: String,
     retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    condition: Option<Condition>,
 }
 
 /// In which way a step did not succeed.
@@ -50,7 +53,8 @@ pub enum StepErrorKind {
     Deferred,
     /// Nothing is wrong, but nothing was done either. `backend_code` becomes 1; tried again.
     Innocuous,
-    /// Another object must change first. No failure is counted, nothing is stored.
+    /// Another object must change first, or something must become of it. No failure is counted. What
+    /// [`ctx.wait_for`](crate::Context::wait_for) waits for is stored for people; otherwise nothing is.
     WaitFor {
         /// Its model.
         model: ModelName,
@@ -68,7 +72,13 @@ const WAIT_AT_MOST: Duration = Duration::from_secs(60);
 
 impl StepError {
     fn new(kind: StepErrorKind, text: impl Into<String>) -> Self {
-        StepError(Box::new(Inner { kind, text: text.into(), retry_after: None, source: None }))
+        StepError(Box::new(Inner {
+            kind,
+            text: text.into(),
+            retry_after: None,
+            source: None,
+            condition: None,
+        }))
     }
 
     /// Something is wrong. The text goes into `backend_status`, where people see it.
@@ -91,6 +101,24 @@ impl StepError {
         let (model, id) = (ModelName::Borrowed(M::MODEL_NAME), link.id());
         let text = format!("waits for {model} {id}");
         StepError::new(StepErrorKind::WaitFor { model, id, at_most: WAIT_AT_MOST }, text)
+    }
+
+    /// A condition on an object does not hold yet.
+    pub(crate) fn wait_until(
+        (model, id): (ModelName, ObjectId),
+        text: String,
+        at_most: Option<Duration>,
+        condition: Condition,
+    ) -> Self {
+        let at_most = at_most.unwrap_or(WAIT_AT_MOST);
+        let mut error = StepError::new(StepErrorKind::WaitFor { model, id, at_most }, text);
+        error.0.condition = Some(condition);
+        error
+    }
+
+    /// What has to become of the object that is waited for.
+    pub(crate) fn condition(&self) -> Option<&Condition> {
+        self.0.condition.as_ref()
     }
 
     /// Tries again after this instead of after the usual delay.
@@ -162,7 +190,7 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for StepError {
         let interrupted = is_interruption(source.as_ref());
         let kind = if interrupted { StepErrorKind::Interrupted } else { StepErrorKind::Failed };
         let text = source.to_string();
-        StepError(Box::new(Inner { kind, text, retry_after: None, source: Some(source) }))
+        StepError(Box::new(Inner { kind, text, retry_after: None, source: Some(source), condition: None }))
     }
 }
 

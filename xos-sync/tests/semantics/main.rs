@@ -16,3 +16,4 @@ mod steps;
 mod success;
 mod support;
 mod troubles;
+mod waiting;

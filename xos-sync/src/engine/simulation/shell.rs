@@ -118,7 +118,14 @@ impl Sim {
             9 => {
                 let (model, id) = (self.random.pick(&[0, 1, 2, FOREIGN.0]), self.random.id());
                 let at_most = Duration::from_secs(self.random.below(200));
-                Outcome::WaitFor { key: self::key(model, id), at_most }
+                let other = self::key(model, id);
+                if self.random.one_in(2) {
+                    Outcome::WaitFor { key: other, at_most }
+                } else {
+                    self.unmet.push((key, verb.lane()));
+                    let key = self.random.pick(&[other, other, key]);
+                    Outcome::WaitUntil { key, at_most, show: self.random.one_in(2) }
+                }
             }
             10 => {
                 let retry_after = Some(Duration::from_secs(self.random.below(30)));
