@@ -23,6 +23,8 @@
 #![deny(missing_docs)]
 
 pub mod args;
+mod backoff;
+mod beside;
 mod bus;
 pub mod config;
 mod context;
@@ -34,6 +36,7 @@ mod embedded;
 pub mod engine;
 mod entry;
 mod error;
+mod events;
 pub mod logging;
 pub mod prelude;
 pub mod recipe;
@@ -64,6 +67,7 @@ pub use config::Config;
 pub use context::Context;
 pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
+pub use events::{EventStep, GiveUp};
 pub use run::{run_on, run_synchronizer, run_until};
 pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep};
 pub use synchronizer::Synchronizer;
