@@ -110,6 +110,7 @@ pub(crate) enum Delivery {
     Events(Vec<Event>),
     /// These partitions belong to somebody else now, who gets what was not committed. They may come back later, and
     /// start then from what was committed last.
+    #[allow(dead_code, reason = "only a broker with several members takes partitions away")]
     Revoked(Vec<Place>),
 }
 
@@ -153,6 +154,7 @@ pub(crate) enum Publisher {
 pub(crate) enum BusError {
     /// The broker cannot be reached now: try again.
     #[error("the event bus is away: {reason}")]
+    #[allow(dead_code, reason = "only a bus with a broker can be away")]
     Away {
         /// What happened, without secrets.
         reason: String,
@@ -175,6 +177,7 @@ pub(crate) enum BusError {
     },
     /// The subscription is no longer good: subscribe again.
     #[error("the subscription was lost: {reason}")]
+    #[allow(dead_code, reason = "only a bus with a broker loses one")]
     Lost {
         /// What happened.
         reason: String,

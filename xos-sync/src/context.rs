@@ -49,11 +49,6 @@ pub(crate) struct Around {
 }
 
 impl Around {
-    /// What handlers have around them that need nothing from outside this process.
-    pub(crate) fn of(name: impl Into<String>) -> Arc<Self> {
-        Around::with_bus(name, Arc::new(ProcessBus::new()))
-    }
-
     /// What handlers have around them that publish events on this bus.
     pub(crate) fn with_bus(name: impl Into<String>, bus: Arc<dyn Bus>) -> Arc<Self> {
         Around::new(name, bus, Ansible::default())

@@ -26,6 +26,8 @@
 #[cfg(feature = "ansible")]
 pub mod ansible;
 pub mod args;
+mod backoff;
+mod beside;
 mod bus;
 pub mod config;
 mod context;
@@ -37,6 +39,7 @@ mod embedded;
 pub mod engine;
 mod entry;
 mod error;
+mod events;
 pub mod logging;
 pub mod prelude;
 pub mod recipe;
@@ -67,6 +70,7 @@ pub use config::Config;
 pub use context::Context;
 pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
+pub use events::{EventStep, GiveUp};
 pub use run::{run_on, run_synchronizer, run_until};
 pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, Wait, policed, ready, until};
 pub use synchronizer::Synchronizer;

@@ -5,10 +5,9 @@ pub use crate::ansible::{AnsibleStep, Attributes, OnDelete, Playbook, Target};
 pub use crate::bus::Event;
 pub use crate::config::Config;
 pub use crate::context::Context;
+pub use crate::events::{EventStep, GiveUp};
 pub use crate::run::run_synchronizer;
-pub use crate::step::{
-    ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, policed, ready, until,
-};
+pub use crate::step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, policed, ready, until};
 pub use crate::synchronizer::Synchronizer;
 #[cfg(feature = "embedded")]
 pub use crate::testing::MockAccessor;

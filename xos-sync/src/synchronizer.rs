@@ -10,6 +10,7 @@ use xos_model_client::{Model, ModelDef, Schema};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
+use crate::events::{AnyEventStep, EventStep};
 use crate::step::{
     AnyHook, AnyPolicy, AnyStep, ModelPolicy, StepResult, SyncStep, erase, erase_hook, erase_policy,
 };
@@ -46,6 +47,7 @@ pub struct Synchronizer {
     pub(crate) steps: Vec<Arc<dyn AnyStep>>,
     pub(crate) hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) policies: Vec<Arc<dyn AnyPolicy>>,
+    pub(crate) event_steps: Vec<Arc<dyn AnyEventStep>>,
     pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
     #[cfg(feature = "ansible")]
@@ -70,6 +72,7 @@ impl Synchronizer {
             steps: Vec::new(),
             hooks: Vec::new(),
             policies: Vec::new(),
+            event_steps: Vec::new(),
             policy_hooks: Vec::new(),
             recipe: None,
             #[cfg(feature = "ansible")]
@@ -163,11 +166,22 @@ impl Synchronizer {
         self
     }
 
+    /// Something to do whenever an event is published on some topics. Each event step sees each event.
+    pub fn event_step<S: EventStep>(mut self, step: S) -> Self {
+        self.event_steps.push(crate::events::erase(step));
+        self
+    }
+
     /// A recipe that is applied before the first step runs, and again whenever its file changes; see
     /// [`recipe`](crate::recipe).
     pub fn recipe(mut self, path: impl Into<PathBuf>) -> Self {
         self.recipe = Some(path.into());
         self
+    }
+
+    /// Whether there is nothing to do but for the engine.
+    pub(crate) fn has_nothing_beside(&self) -> bool {
+        self.event_steps.is_empty()
     }
 
     /// Its name.
@@ -213,6 +227,7 @@ impl Synchronizer {
 
     /// What the models cannot say of themselves.
     pub(crate) fn check(&self) -> Result<()> {
+        crate::events::check(&self.event_steps)?;
         match taken_name(self.models.iter().flat_map(|model| model.closure())) {
             Some(problem) => Err(ErrorKind::Synchronizer(problem).into()),
             None => Ok(()),
