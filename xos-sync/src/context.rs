@@ -12,7 +12,7 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use xos_model_client::{Caller, ModelAccessor, ModelClient};
 
-use crate::bus::{Bus, Message, ProcessBus, Publisher};
+use crate::bus::{Bus, Message, Publisher};
 use crate::config::Ansible;
 use crate::step::{StepError, StepResult};
 
