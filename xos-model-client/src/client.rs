@@ -242,6 +242,7 @@ fn fields_to_create<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
         let empty = match &value {
             Value::Null => true,
             Value::Text(text) => text.is_empty(),
+            Value::Secret(secret) => secret.is_empty(),
             Value::Links(ids) => ids.is_empty(),
             _ => false,
         };
@@ -290,6 +291,7 @@ fn same(value: &Value, loaded: &Value) -> bool {
     value == loaded
         || match (value, loaded) {
             (Value::Text(text), Value::Null) => text.is_empty(),
+            (Value::Secret(secret), Value::Null) => secret.is_empty(),
             (Value::Int(int), Value::Null) => *int == 0,
             (Value::Bool(bool), Value::Null) => !bool,
             (Value::Float(float), Value::Null) => *float == 0.0,

@@ -1,15 +1,16 @@
 //! The types a field can have, and typed names of fields for queries.
 
+mod named;
+
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 use crate::link::{Link, Links};
-use crate::model::{ChoiceDef, ConstDefault, FieldName, IsA, Kind, Model};
-use crate::query::{Cond, Operator};
+use crate::model::{ChoiceDef, ConstDefault, Kind, Model};
 use crate::spec::{Need, TypeInfo};
 use crate::value::{ObjectId, Timestamp, Value};
 
+pub use self::named::{Field, LinkType};
 pub use crate::query::Condition;
 
 /// A value that its field cannot hold.
@@ -44,6 +45,7 @@ impl fmt::Display for ConvertFault {
 /// | `String` | required string |
 /// | `i32`, `u32`, `bool`, `f32` | required int32, uint32, bool, float |
 /// | [`Timestamp`] | required string, `content_type = "date"` |
+/// | [`Secret`](crate::Secret) | required string, never shown |
 /// | an enum with `#[derive(XosChoice)]` | required string, `choices` |
 /// | [`Link<M>`] | required manytoone |
 /// | [`Links<M>`] | optional manytomany |
@@ -51,7 +53,7 @@ impl fmt::Display for ConvertFault {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the type of a model's field",
     label = "not a type that XOS has",
-    note = "use String, i32, u32, bool, f32, Timestamp, Link<M>, Links<M>, an enum with #[derive(XosChoice)], or an Option of one of them",
+    note = "use String, Secret, i32, u32, bool, f32, Timestamp, Link<M>, Links<M>, an enum with #[derive(XosChoice)], or an Option of one of them",
     note = "64-bit numbers do not exist on XOS's wire: int32, uint32 and float are all there is"
 )]
 pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
@@ -59,6 +61,8 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     const KIND: Kind;
     /// Whether the field may have no value.
     const OPTIONAL: bool = false;
+    /// Whether the value is never shown.
+    const SECRET: bool = false;
     /// Where a link leads.
     const LINK: Option<&'static str> = None;
     /// The model that a link leads to.
@@ -74,6 +78,7 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     const INFO: TypeInfo = TypeInfo {
         kind: Self::KIND,
         optional: Self::OPTIONAL,
+        secret: Self::SECRET,
         link: Self::LINK,
         target: Self::TARGET,
         choices: Self::CHOICES,
@@ -188,7 +193,7 @@ impl FieldType for String {
         Value::Text(self.clone())
     }
     fn from_value(value: &Value) -> Result<Self, ConvertFault> {
-        or_empty(value, String::new(), value.as_text().map(str::to_owned))
+        or_empty(value, String::new(), value.exposed_text().map(str::to_owned))
             .ok_or_else(|| ConvertFault::new(Kind::Text.describe(), value))
     }
     fn as_name(&self) -> Option<&str> {
@@ -284,6 +289,7 @@ impl<M: Model> FieldType for Links<M> {
 impl<T: FieldType + Optional> FieldType for Option<T> {
     const KIND: Kind = T::KIND;
     const OPTIONAL: bool = true;
+    const SECRET: bool = T::SECRET;
     const LINK: Option<&'static str> = T::LINK;
     const TARGET: Option<Need> = T::TARGET;
     const CHOICES: &'static [ChoiceDef] = T::CHOICES_OR_NONE;
@@ -367,140 +373,5 @@ impl<'a> RecordReader<'a> {
         self.at += 1;
         let value = self.values.get(at).unwrap_or(&Value::Null);
         T::from_value(value).map_err(|fault| ConvertFault { at, ..fault })
-    }
-}
-
-/// A field of model `M` with type `T`: the typed constants that the derive makes, such as `Slice::NAME`.
-///
-/// # Examples
-///
-/// ```
-/// use xos_model_client::{Query, models::Slice};
-///
-/// let one = Slice::NAME.eq("mysite_demo1");
-/// let others = Slice::NAME.eq("mysite_demo1").not();
-/// let by_site = Slice::SITE.eq(3);
-/// # let _ = (one, others, by_site);
-/// ```
-pub struct Field<M, T> {
-    name: FieldName,
-    types: PhantomData<fn() -> (M, T)>,
-}
-
-impl<M, T> Field<M, T> {
-    /// The field with this name.
-    #[doc(hidden)]
-    pub const fn new(name: &'static str) -> Self {
-        Field { name: Cow::Borrowed(name), types: PhantomData }
-    }
-
-    /// The name in the core; a path has `__` between its names.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-}
-
-impl<M: Model, T: FieldType> Field<M, T> {
-    fn compare(self, operator: Operator, value: Value) -> Cond<M> {
-        Cond::new(Condition { field: self.name, operator, value, invert: false })
-    }
-
-    /// The field has this value. A link is compared with an id or another link; a many-to-many list with one of its
-    /// members.
-    pub fn eq(self, value: impl Into<T::Query>) -> Cond<M> {
-        self.compare(Operator::Equal, value.into().into())
-    }
-
-    /// The field is greater.
-    pub fn gt(self, value: impl Into<T::Query>) -> Cond<M> {
-        self.compare(Operator::GreaterThan, value.into().into())
-    }
-
-    /// The field is greater or equal.
-    pub fn ge(self, value: impl Into<T::Query>) -> Cond<M> {
-        self.compare(Operator::GreaterThanOrEqual, value.into().into())
-    }
-
-    /// The field is less.
-    pub fn lt(self, value: impl Into<T::Query>) -> Cond<M> {
-        self.compare(Operator::LessThan, value.into().into())
-    }
-
-    /// The field is less or equal.
-    pub fn le(self, value: impl Into<T::Query>) -> Cond<M> {
-        self.compare(Operator::LessThanOrEqual, value.into().into())
-    }
-}
-
-impl<M: Model, T: FieldType<Query = String>> Field<M, T> {
-    /// The text is this one but for upper and lower case.
-    pub fn iexact(self, text: impl Into<String>) -> Cond<M> {
-        self.compare(Operator::IExact, Value::Text(text.into()))
-    }
-
-    /// The text has this part.
-    pub fn contains(self, part: impl Into<String>) -> Cond<M> {
-        self.compare(Operator::Contains, Value::Text(part.into()))
-    }
-
-    /// The text has this part but for upper and lower case.
-    pub fn icontains(self, part: impl Into<String>) -> Cond<M> {
-        self.compare(Operator::IContains, Value::Text(part.into()))
-    }
-
-    /// The regular expression matches somewhere in the text.
-    pub fn regex(self, pattern: impl Into<String>) -> Cond<M> {
-        self.compare(Operator::Regex, Value::Text(pattern.into()))
-    }
-
-    /// The regular expression matches somewhere in the text, upper and lower case taken as equal.
-    pub fn iregex(self, pattern: impl Into<String>) -> Cond<M> {
-        self.compare(Operator::IRegex, Value::Text(pattern.into()))
-    }
-}
-
-impl<M: Model, T: LinkType> Field<M, T> {
-    /// A field of the object that this link leads to.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use xos_model_client::models::{Service, ServiceInstance};
-    ///
-    /// let hellos = ServiceInstance::OWNER.to(Service::NAME).eq("HelloWorld");
-    /// # let _ = hellos;
-    /// ```
-    pub fn to<B, U>(self, field: Field<B, U>) -> Field<M, U>
-    where
-        T::Target: IsA<B>,
-    {
-        Field { name: Cow::Owned(format!("{}__{}", self.name, field.name)), types: PhantomData }
-    }
-}
-
-/// A link, required or optional.
-pub trait LinkType: FieldType {
-    /// The model it leads to.
-    type Target: Model;
-}
-impl<M: Model> LinkType for Link<M> {
-    type Target = M;
-}
-impl<M: Model> LinkType for Option<Link<M>> {
-    type Target = M;
-}
-impl<M: Model> LinkType for Links<M> {
-    type Target = M;
-}
-
-impl<M, T> Clone for Field<M, T> {
-    fn clone(&self) -> Self {
-        Field { name: self.name.clone(), types: PhantomData }
-    }
-}
-
-impl<M, T> fmt::Debug for Field<M, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
     }
 }

@@ -20,9 +20,15 @@
 //! | `grpc` | yes | a core on the network: gRPC over TLS |
 //! | `serve` | yes | the embedded core served on a Unix socket, and on the network when it is told so |
 //! | `postgres` | no | PostgreSQL as the store of the embedded core |
+//! | `ansible` | no | steps that run Ansible playbooks: the module `ansible`; the program `ansible-playbook` must be there |
 #![deny(missing_docs)]
 
+#[cfg(feature = "ansible")]
+pub mod ansible;
 pub mod args;
+mod backoff;
+mod beside;
+mod bus;
 pub mod config;
 mod context;
 mod core;
@@ -33,6 +39,7 @@ mod embedded;
 pub mod engine;
 mod entry;
 mod error;
+mod events;
 pub mod logging;
 pub mod prelude;
 pub mod recipe;
@@ -58,10 +65,12 @@ pub mod __private {
 }
 
 pub use args::{Args, Verb};
+pub use bus::{Event, EventError};
 pub use config::Config;
 pub use context::Context;
 pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
+pub use events::{EventStep, GiveUp};
 pub use run::{run_on, run_synchronizer, run_until};
 pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, Wait, policed, ready, until};
 pub use synchronizer::Synchronizer;

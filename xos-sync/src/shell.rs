@@ -13,20 +13,23 @@
 //! ```
 
 mod actions;
+mod answers;
 mod cache;
+mod causes;
 pub(crate) mod clock;
 mod core;
 mod crew;
 mod events;
 mod facts;
+mod halves;
 mod held;
 mod hooks;
 mod inbox;
 pub(crate) mod layout;
 pub(crate) mod lines;
-mod policies;
 mod mutual;
 mod noting;
+mod policies;
 mod polls;
 pub(crate) mod questions;
 mod reads;

@@ -5,6 +5,8 @@ mod error;
 mod policy;
 mod wait;
 
+#[cfg(feature = "ansible")]
+pub(crate) use erased::refuses_nothing;
 pub(crate) use erased::{AnyHook, AnyStep, Did, erase, erase_hook};
 pub use error::{StepError, StepErrorKind};
 pub use policy::ModelPolicy;
@@ -120,7 +122,7 @@ pub trait SyncStep: Send + Sync + 'static {
 }
 
 /// The last part of a type's path, without its parameters.
-fn short_type_name<T: ?Sized>() -> &'static str {
+pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
     let path = std::any::type_name::<T>();
     let path = path.split('<').next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)

@@ -10,6 +10,7 @@ use xos_model_client::{Model, ModelDef, Schema};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
+use crate::events::{AnyEventStep, EventStep};
 use crate::step::{
     AnyHook, AnyPolicy, AnyStep, ModelPolicy, StepResult, SyncStep, erase, erase_hook, erase_policy,
 };
@@ -46,8 +47,11 @@ pub struct Synchronizer {
     pub(crate) steps: Vec<Arc<dyn AnyStep>>,
     pub(crate) hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) policies: Vec<Arc<dyn AnyPolicy>>,
+    pub(crate) event_steps: Vec<Arc<dyn AnyEventStep>>,
     pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
+    #[cfg(feature = "ansible")]
+    pub(crate) playbooks: Vec<Arc<dyn crate::ansible::Prepare>>,
 }
 
 /// Who looks at an object.
@@ -68,8 +72,11 @@ impl Synchronizer {
             steps: Vec::new(),
             hooks: Vec::new(),
             policies: Vec::new(),
+            event_steps: Vec::new(),
             policy_hooks: Vec::new(),
             recipe: None,
+            #[cfg(feature = "ansible")]
+            playbooks: Vec::new(),
         }
     }
 
@@ -92,6 +99,14 @@ impl Synchronizer {
         self.models.push(S::Model::def());
         self.steps.push(erase(step));
         self
+    }
+
+    /// A step that runs a playbook, and its model; see [`ansible`](crate::ansible).
+    #[cfg(feature = "ansible")]
+    pub fn ansible_step<S: crate::ansible::AnsibleStep>(mut self, step: S) -> Self {
+        let step = crate::ansible::Runner::new(step);
+        self.playbooks.push(step.preparation());
+        self.sync_step(step)
     }
 
     /// Something to do each time an object of `M` (or of a model that inherits from it) was synchronized and that was
@@ -151,11 +166,22 @@ impl Synchronizer {
         self
     }
 
+    /// Something to do whenever an event is published on some topics. Each event step sees each event.
+    pub fn event_step<S: EventStep>(mut self, step: S) -> Self {
+        self.event_steps.push(crate::events::erase(step));
+        self
+    }
+
     /// A recipe that is applied before the first step runs, and again whenever its file changes; see
     /// [`recipe`](crate::recipe).
     pub fn recipe(mut self, path: impl Into<PathBuf>) -> Self {
         self.recipe = Some(path.into());
         self
+    }
+
+    /// Whether there is nothing to do but for the engine.
+    pub(crate) fn has_nothing_beside(&self) -> bool {
+        self.event_steps.is_empty()
     }
 
     /// Its name.
@@ -201,10 +227,23 @@ impl Synchronizer {
 
     /// What the models cannot say of themselves.
     pub(crate) fn check(&self) -> Result<()> {
+        crate::events::check(&self.event_steps)?;
         match taken_name(self.models.iter().flat_map(|model| model.closure())) {
             Some(problem) => Err(ErrorKind::Synchronizer(problem).into()),
             None => Ok(()),
         }
+    }
+
+    /// What can be found wrong before the first step runs, outside of the core.
+    #[cfg_attr(
+        not(feature = "ansible"),
+        allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "nothing can be wrong then")
+    )]
+    pub(crate) fn prepare(&self, config: &Config) -> Result<()> {
+        #[cfg(feature = "ansible")]
+        crate::ansible::prepare(&self.playbooks, &config.ansible)?;
+        let _ = config;
+        Ok(())
     }
 
     /// Its version, as it is logged and sent to the core.

@@ -28,6 +28,9 @@ pub(crate) struct Models {
     transport: Transport,
     told: watch::Sender<Served>,
     known: Mutex<Known>,
+    /// Held from the question to the taking of its answer: an answer that is overtaken would bring back models that are
+    /// gone, or take away new ones.
+    reading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -52,7 +55,12 @@ enum Source {
 impl Models {
     pub(crate) fn new(transport: Transport) -> Self {
         let nothing = Served { codec: Arc::new(Codec::new(Arc::new(RemoteSchema::empty()))), number: 0 };
-        Models { transport, told: watch::Sender::new(nothing), known: Mutex::default() }
+        Models {
+            transport,
+            told: watch::Sender::new(nothing),
+            known: Mutex::default(),
+            reading: tokio::sync::Mutex::default(),
+        }
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<Served> {
@@ -89,6 +97,7 @@ impl Models {
 
     /// Reads the schema again: a core that needs no restart for it may serve other models by now.
     pub(crate) async fn read_again(&self) {
+        let _reading = self.reading.lock().await;
         let schema = self.transport.get_schema().await;
         if let Err(error) = self.take(schema).await {
             debug!(e = error, "the schema cannot be read again");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::task::{JoinError, JoinSet};
 use xos_model_client::Record;
 
-use super::mutual::Writer;
+use super::causes::Writer;
 use super::noting::Noting;
 use super::runs::caller_of;
 use super::{Io, Shell, lines};

@@ -9,13 +9,12 @@
 //! What is remembered is bounded: when there is too much, the older half is forgotten, and a circle is noticed later.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::Hash;
-use std::mem;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use xos_model_client::Record;
 
+use super::causes::{By, Causes, Writer};
+use super::halves::Halves;
 use super::runs::what_runs;
 use crate::engine::{Lane, Moment, ObjectKey, Version};
 use crate::step::title;
@@ -31,123 +30,6 @@ const EACH: usize = TOO_MANY / 2 - 1;
 
 /// How many causes of its starts are remembered of an object that is in a pair.
 const CAUSES: usize = 4;
-
-/// How many changes, and how many pairs, are remembered in each of two halves.
-const REMEMBERED: usize = 32 * 1024;
-
-/// One who writes: a run of a lane of an object.
-#[derive(Clone, Debug)]
-pub(super) struct Writer {
-    pub(super) key: ObjectKey,
-    pub(super) lane: Lane,
-    /// The object as the run found it, for its name.
-    pub(super) record: Record,
-}
-
-/// What a run changed: the object's key, and the versions that are due because of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Changed {
-    pub(super) key: ObjectKey,
-    pub(super) sync: Option<Version>,
-    pub(super) policy: Option<Version>,
-}
-
-/// Who changed what; runs tell, the shell asks.
-#[derive(Clone, Default)]
-pub(super) struct Causes(Arc<Mutex<Noted>>);
-
-#[derive(Default)]
-struct Noted {
-    changes: Halves<(ObjectKey, Lane), Cause>,
-    /// Writes that are under way: their answer may come after the run that they cause has started.
-    under_way: HashMap<ObjectKey, Vec<Writer>>,
-    count: u64,
-}
-
-#[derive(Clone)]
-struct Cause {
-    version: Version,
-    writer: Writer,
-    number: u64,
-    /// A start that it caused was counted.
-    counted: bool,
-}
-
-impl Causes {
-    fn noted(&self) -> MutexGuard<'_, Noted> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A run is about to write an object.
-    pub(super) fn begins(&self, key: ObjectKey, writer: &Writer) {
-        self.noted().under_way.entry(key).or_default().push(writer.clone());
-    }
-
-    /// That write has ended, with or without a change.
-    pub(super) fn ended(&self, key: ObjectKey, writer: &Writer, changed: Option<Changed>) {
-        let mut noted = self.noted();
-        if let Some(writers) = noted.under_way.get_mut(&key) {
-            if let Some(at) = writers.iter().position(|one| (one.key, one.lane) == (writer.key, writer.lane))
-            {
-                writers.swap_remove(at);
-            }
-            if writers.is_empty() {
-                noted.under_way.remove(&key);
-            }
-        }
-        let Some(changed) = changed else { return };
-        noted.count += 1;
-        let number = noted.count;
-        for (lane, version) in [(Lane::Sync, changed.sync), (Lane::Policy, changed.policy)] {
-            let Some(version) = version else { continue };
-            let cause = Cause { version, writer: writer.clone(), number, counted: false };
-            noted.changes.put((key, lane), cause);
-        }
-    }
-
-    /// How many changes were noted so far.
-    pub(super) fn count(&self) -> u64 {
-        self.noted().count
-    }
-
-    /// Whether a run of `writer` changed `key` after that many changes.
-    fn has_changed(&self, writer: ObjectKey, key: ObjectKey, after: u64) -> bool {
-        let mut noted = self.noted();
-        [Lane::Sync, Lane::Policy].into_iter().any(|lane| {
-            let cause = noted.changes.get(&(key, lane));
-            cause.is_some_and(|cause| cause.writer.key == writer && cause.number > after)
-        })
-    }
-
-    /// Who caused a run of this lane at this version, and whether that is told for the first time.
-    fn of(&self, key: ObjectKey, lane: Lane, version: Version) -> By {
-        let mut noted = self.noted();
-        let under_way = noted.under_way.get(&key).and_then(|writers| writers.first().cloned());
-        match noted.changes.get(&(key, lane)) {
-            Some(cause) if cause.version == version => {
-                let again = mem::replace(&mut cause.counted, true);
-                By::Run { writer: cause.writer.clone(), again }
-            }
-            // It looked before the latest change; the run for that one will come.
-            Some(cause) if cause.version > version => By::Unknown,
-            _ => match under_way {
-                Some(writer) => By::Run { writer, again: false },
-                None => By::Others,
-            },
-        }
-    }
-}
-
-/// Who caused a start.
-enum By {
-    Run {
-        writer: Writer,
-        again: bool,
-    },
-    Unknown,
-    /// Somebody who is no run of this program.
-    Others,
-}
 
 /// What is known of objects that change each other.
 #[derive(Default)]
@@ -356,41 +238,12 @@ fn text(run: &Beginning<'_>, writer: &Writer, itself: Option<Lane>) -> String {
     }
 }
 
-/// A map that forgets its older half when it is full.
-struct Halves<K, V> {
-    young: HashMap<K, V>,
-    old: HashMap<K, V>,
-}
-
-impl<K, V> Default for Halves<K, V> {
-    fn default() -> Self {
-        Halves { young: HashMap::new(), old: HashMap::new() }
-    }
-}
-
-impl<K: Hash + Eq + Copy, V> Halves<K, V> {
-    fn put(&mut self, key: K, value: V) {
-        if self.young.len() >= REMEMBERED {
-            self.old = mem::take(&mut self.young);
-        }
-        self.young.insert(key, value);
-    }
-
-    fn get(&mut self, key: &K) -> Option<&mut V> {
-        if let Some(value) = self.old.remove(key)
-            && !self.young.contains_key(key)
-        {
-            self.put(*key, value);
-        }
-        self.young.get_mut(key)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use xos_model_client::Model as _;
     use xos_model_client::models::Site;
 
+    use super::super::causes::Changed;
     use super::*;
     use crate::engine::ModelId;
 
@@ -530,33 +383,5 @@ mod tests {
         assert_eq!(lab.mutual.last_has_ended(&last.unwrap(), Moment(10_000)), None, "it changed nothing");
         lab.change((2, SYNC), 1);
         assert_eq!(lab.start(1, SYNC, 11), Verdict::Go);
-    }
-
-    #[test]
-    fn a_write_whose_answer_is_late_and_a_retry_are_known() {
-        let causes = Causes::default();
-        let writer = Writer { key: key(1), lane: SYNC, record: record(1) };
-        causes.begins(key(2), &writer);
-        assert!(matches!(causes.of(key(2), SYNC, Version(5)), By::Run { again: false, .. }));
-        let changed = Changed { key: key(2), sync: Some(Version(5)), policy: None };
-        causes.ended(key(2), &writer, Some(changed));
-        assert!(matches!(causes.of(key(2), SYNC, Version(5)), By::Run { again: false, .. }));
-        assert!(matches!(causes.of(key(2), SYNC, Version(5)), By::Run { again: true, .. }));
-        assert!(matches!(causes.of(key(2), SYNC, Version(4)), By::Unknown));
-        assert!(matches!(causes.of(key(2), SYNC, Version(6)), By::Others));
-        assert!(matches!(causes.of(key(2), POLICY, Version(5)), By::Others));
-    }
-
-    #[test]
-    fn what_is_remembered_is_bounded() {
-        let mut halves = Halves::default();
-        halves.put(0, 0);
-        for number in 1..3 * REMEMBERED {
-            halves.put(number, number);
-            halves.get(&0);
-        }
-        assert!(halves.young.len() + halves.old.len() <= 2 * REMEMBERED + 1);
-        assert_eq!(halves.get(&0), Some(&mut 0), "what is used stays");
-        assert_eq!(halves.get(&1), None);
     }
 }

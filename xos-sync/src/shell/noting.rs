@@ -8,9 +8,9 @@ use xos_model_client::{
     Query, Record, Result, Schema, Shape, Target, Timestamp, Touch, Value, Write, Written,
 };
 
+use super::causes::{Causes, Changed, Writer};
 use super::facts::{key_of, version_of};
 use super::layout::Layout;
-use super::mutual::{Causes, Changed, Writer};
 use crate::engine::ObjectKey;
 
 /// The accessor of a run.

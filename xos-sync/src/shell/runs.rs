@@ -8,8 +8,9 @@ use tokio::sync::mpsc;
 use tracing::info_span;
 use xos_model_client::{Caller, ModelAccessor, ModelId, ObjectId, Record, Value};
 
+use super::causes::Writer;
 use super::layout::{Layout, Leaf};
-use super::mutual::{Beginning, Last, Verdict, Writer};
+use super::mutual::{Beginning, Last, Verdict};
 use super::noting::Noting;
 use super::status;
 use super::worker::{Ended, Job};
@@ -200,7 +201,8 @@ impl Shell {
         let lane = running.verb.lane();
         let writer = Writer { key: running.key, lane, record: record.clone() };
         let accessor = Arc::new(Noting { inner: accessor, layout: home.layout.clone(), causes, writer });
-        let context = Context::new(accessor, caller_of(lane), &home.around, running.attempt);
+        let context = Context::new(accessor, caller_of(lane), &home.around, running.attempt)
+            .rechecking(running.why == Why::Recheck);
         let span = match lane {
             Lane::Sync => info_span!(
                 parent: &parent,
