@@ -132,7 +132,9 @@ mod tests {
 
     fn masks(secrets: &[&str]) -> Masks {
         let mut masks = Masks::default();
-        secrets.iter().for_each(|secret| masks.add(&Secret::from(*secret)));
+        for secret in secrets {
+            masks.add(&Secret::from(*secret));
+        }
         masks
     }
 
