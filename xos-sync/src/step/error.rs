@@ -127,7 +127,7 @@ impl StepError {
             self.0.text = text;
         }
         if let Some(source) = &self.0.source {
-            let texts: Vec<String> = causes(source.as_ref()).map(|cause| cause.to_string()).collect();
+            let texts: Vec<String> = causes(source.as_ref()).map(ToString::to_string).collect();
             // An error that has secrets also has them in its fields, for whoever looks: only the texts stay.
             if texts.iter().any(|text| matches!(masks.clean(text.as_str()), Cow::Owned(_))) {
                 let clean = |cause, text: &String| {
