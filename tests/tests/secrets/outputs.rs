@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use xos_sync::model_client::{
-    Caller, Condition, FieldDef, FieldPos, Found, Guard, LoadModels, Model, ModelAccessor as _, ModelClient,
-    Onboard, Op, Operator, Query, Record, Schema, ServiceFiles, Target, Touch, Value, Write, Written,
-    models::core_models, xproto,
+    Caller, Condition, Cursor, FieldDef, FieldPos, Found, Guard, LoadModels, Model, ModelAccessor as _,
+    ModelClient, Onboard, Op, Operator, Query, Record, Schema, ServiceFiles, Target, Touch, Value, Write,
+    Written, models::core_models, xproto,
 };
 use xos_sync::prelude::*;
 
@@ -44,7 +44,7 @@ fn whatever_carries_values_shows_no_secret() {
         format!("{typed:?}"),
         format!("{:?}", Query::live(shape.clone()).with(condition)),
         format!("{:?}", Written { id: ObjectId::UNSET, record: Some(record.clone()), changed: true }),
-        format!("{:?}", Found { records: vec![record.clone()], next: None, as_of: Default::default() }),
+        format!("{:?}", Found { records: vec![record.clone()], next: None, as_of: Cursor::default() }),
         format!("{:?}", Account::from_record(record.clone())),
         format!("{:?}", Masks::of(&record)),
     ];

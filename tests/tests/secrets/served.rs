@@ -84,9 +84,9 @@ async fn a_served_core_tells_secrets_in_answers_only() {
     let query = Query::live(Account::shape().clone()).with(condition);
     let error = accessor.find(&query, Page::default()).await.unwrap_err();
     assert_clean("a refusal of the client", &format!("{error} {error:?}"));
-    let log = logged();
-    assert!(log.contains("answered"), "the server logs its answers");
-    assert_clean("the log of the server", &log);
+    let lines = logged();
+    assert!(lines.contains("answered"), "the server logs its answers");
+    assert_clean("the log of the server", &lines);
 }
 
 /// A real core's database quotes what it refuses.

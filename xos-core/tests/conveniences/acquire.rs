@@ -48,7 +48,7 @@ async fn an_instance_is_made_once_with_its_owner_and_its_link() {
     assert_ne!(acquire(&client, &gateways, &sansa).await.unwrap().id, made.id);
     assert_eq!(counts(&client).await, (3, 3));
     let linked = gateways.validate_links(&client, &arya).await.unwrap();
-    assert_eq!(linked.iter().map(|record| record.id()).collect::<Vec<_>>(), [made.id]);
+    assert_eq!(linked.iter().map(xos_model_client::Record::id).collect::<Vec<_>>(), [made.id]);
     assert_eq!(linked[0].shape().model(), "GatewayServiceInstance");
 }
 

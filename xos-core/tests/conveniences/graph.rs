@@ -55,7 +55,7 @@ async fn attributes_are_a_map() {
 
 async fn gateway(client: &ModelClient, name: &str, s_tag: Option<i32>) -> GatewayServiceInstance {
     let service_instance = ServiceInstance { name: Some(name.into()), ..Default::default() };
-    client.create(GatewayServiceInstance { service_instance, s_tag, ..Default::default() }).await.unwrap()
+    client.create(GatewayServiceInstance { service_instance, s_tag }).await.unwrap()
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ pub(crate) async fn service(client: &ModelClient, name: &str) -> Service {
 
 pub(crate) async fn gateway_service(client: &ModelClient, name: &str) -> GatewayService {
     let service = Service { name: name.into(), ..Default::default() };
-    client.create(GatewayService { service, ..Default::default() }).await.unwrap()
+    client.create(GatewayService { service }).await.unwrap()
 }
 
 pub(crate) async fn instance(client: &ModelClient, name: &str, owner: &Service) -> ServiceInstance {
