@@ -9,6 +9,7 @@
 
 mod accessor;
 mod client;
+mod conveniences;
 #[doc(hidden)]
 pub mod compared;
 mod core_version;

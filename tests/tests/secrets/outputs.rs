@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use xos_sync::model_client::{
-    Caller, Condition, FieldPos, Found, Guard, Model, Op, Operator, Query, Record, Schema, Target, Touch,
-    Value, Write, Written, models::core_models, xproto,
+    Caller, Condition, Cursor, FieldDef, FieldPos, Found, Guard, LoadModels, Model, ModelAccessor as _,
+    ModelClient, Onboard, Op, Operator, Query, Record, Schema, ServiceFiles, Target, Touch, Value, Write,
+    Written, models::core_models, xproto,
 };
 use xos_sync::prelude::*;
 
@@ -43,7 +44,7 @@ fn whatever_carries_values_shows_no_secret() {
         format!("{typed:?}"),
         format!("{:?}", Query::live(shape.clone()).with(condition)),
         format!("{:?}", Written { id: ObjectId::UNSET, record: Some(record.clone()), changed: true }),
-        format!("{:?}", Found { records: vec![record.clone()], next: None, as_of: Default::default() }),
+        format!("{:?}", Found { records: vec![record.clone()], next: None, as_of: Cursor::default() }),
         format!("{:?}", Account::from_record(record.clone())),
         format!("{:?}", Masks::of(&record)),
     ];
@@ -66,4 +67,31 @@ fn what_is_secret_survives_xproto() {
     let schema = Arc::new(Schema::new(&all).unwrap());
     let info = schema.expect_model("Account").unwrap();
     assert!(info.field("token").unwrap().def.is_secret() && info.shape.has_secrets());
+}
+
+/// The same model as it was before its author knew better.
+#[xos_sync::test]
+async fn a_text_may_become_a_secret() {
+    let core = xos_core::EmbeddedCore::in_memory().unwrap();
+    let load = |models: Vec<_>, version: &str| {
+        Onboard::Load(LoadModels {
+            name: "vault".into(),
+            version: version.into(),
+            models,
+            core_version: None,
+            files: ServiceFiles::default(),
+        })
+    };
+    let mut before = Account::def().clone();
+    before.fields = before.fields.iter().map(|field| FieldDef { secret: false, ..field.clone() }).collect();
+    core.onboard(&load(vec![before], "1")).await.unwrap();
+    let client = ModelClient::new(Arc::new(core.clone()), Caller::Client);
+    let arya = client.create(account("Arya", "")).await.unwrap();
+    core.onboard(&load(vec![Account::def().clone()], "2")).await.unwrap();
+    assert!(core.schema().expect_model("Account").unwrap().field("password").unwrap().def.is_secret());
+    let read: Account = client.get(arya.id).await.unwrap();
+    assert_eq!(read.password, arya.password);
+    let dynamic = core.schema().expect_model("Account").unwrap().shape.clone();
+    let record = core.get(&dynamic, &[arya.id]).await.unwrap().pop().unwrap().unwrap();
+    assert!(record.get("password").unwrap().as_secret().is_some(), "also for who has no struct");
 }

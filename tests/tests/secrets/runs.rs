@@ -1,6 +1,6 @@
 //! A synchronizer on an embedded core: what it stores, what it tests with, and what it shows.
 
-use xos_sync::model_client::{Caller, ModelClient, Value, changed_fields};
+use xos_sync::model_client::{Caller, Condition, ModelClient, Operator, Page, Query, Value, changed_fields};
 use xos_sync::prelude::*;
 use xos_sync::testing::{Call, Fault, Rule};
 use xos_sync::{object_table, run_on};
@@ -101,7 +101,6 @@ async fn a_secret_is_found_by_its_value_only() {
     // A program without the struct asks by name.
     let accessor = core.accessor();
     let shape = accessor.schema().expect_model("Account").unwrap().shape.clone();
-    use xos_sync::model_client::{Condition, Operator, Page, Query};
     for operator in [Operator::GreaterThan, Operator::Contains, Operator::Regex, Operator::IExact] {
         let condition =
             Condition { field: "password".into(), operator, value: Value::from(CANARY), invert: false };

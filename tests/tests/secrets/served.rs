@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use tonic::Code;
 use xos_core::EmbeddedCore;
 use xos_model_client::grpc::__wire::{put_bytes, put_text};
-use xos_model_client::grpc::CoreClient;
+use xos_model_client::grpc::{CoreClient, CoreOptions, Credentials, Password};
 use xos_model_client::{
     Caller, Condition, LoadModels, Model as _, ModelAccessor as _, ModelClient, Onboard, Operator, Page,
     Query, ServiceFiles, Value,
@@ -12,6 +13,7 @@ use xos_model_client::{
 use xos_sync::prelude::*;
 use xos_sync_tests::ours::{ADMIN, OurServer, PASSWORD};
 use xos_sync_tests::raw::basic;
+use xos_sync_tests::stand_in::{Options, StandIn};
 
 use crate::lab::{Account, CANARY, account, assert_clean, listen, logged};
 
@@ -82,7 +84,40 @@ async fn a_served_core_tells_secrets_in_answers_only() {
     let query = Query::live(Account::shape().clone()).with(condition);
     let error = accessor.find(&query, Page::default()).await.unwrap_err();
     assert_clean("a refusal of the client", &format!("{error} {error:?}"));
-    let log = logged();
-    assert!(log.contains("answered"), "the server logs its answers");
-    assert_clean("the log of the server", &log);
+    let lines = logged();
+    assert!(lines.contains("answered"), "the server logs its answers");
+    assert_clean("the log of the server", &lines);
+}
+
+/// A real core's database quotes what it refuses.
+#[xos_sync::test]
+async fn what_a_real_core_quotes_is_taken_out() {
+    listen();
+    let core = StandIn::start(Options::fast().with_models([Account::def()])).await.unwrap();
+    let mut options = CoreOptions::new(core.uri());
+    options.credentials = Some(Credentials::new(ADMIN, Password::literal(PASSWORD)));
+    let accessor = CoreClient::new(options).unwrap();
+    accessor.ready().await.unwrap();
+    let client = ModelClient::new(Arc::new(accessor), Caller::Client);
+    let arya = account("Arya", "");
+    let stored = client.create(arya.clone()).await.unwrap();
+    assert_eq!(stored.password, arya.password, "a real core keeps it as any text");
+    let quoted = format!(
+        "Exception calling application: duplicate key value violates unique constraint \"x\"\nDETAIL:  Key \
+         (password)=({}) already exists.\n",
+        arya.password.expose()
+    );
+    core.fail_once("CreateAccount", Code::Unknown, &quoted);
+    let error = client.create(account("Arya", "")).await.unwrap_err();
+    assert!(error.to_string().contains("(password)=(***)"), "{error}");
+    assert_clean("a refused creation", &format!("{error:?}"));
+    core.fail_once("UpdateAccount", Code::Unknown, &quoted.replace("of Arya", "of Bran"));
+    let mut changed = stored.clone();
+    changed.password = account("Bran", "").password;
+    let error = client.save(&mut changed).await.unwrap_err();
+    assert!(error.to_string().contains("(password)=(***)"), "{error}");
+    core.fail_once("FilterAccount", Code::Unknown, &quoted);
+    let by_value = client.objects::<Account>().filter(Account::PASSWORD.eq(arya.password.clone()));
+    assert_clean("a refused query", &format!("{:?}", by_value.all().await.unwrap_err()));
+    assert_clean("the log", &logged());
 }

@@ -122,7 +122,7 @@ impl Table {
                 Value::Text(text) => put_text(out, number, if column.secret { "" } else { text }),
                 // Who may read the object may read its secrets, as in the real core.
                 Value::Secret(secret) => {
-                    put_text(out, number, if column.secret { "" } else { secret.expose() })
+                    put_text(out, number, if column.secret { "" } else { secret.expose() });
                 }
                 Value::Bool(value) => put_bool(out, number, *value),
                 Value::Int(value) if column.kind == Type::UInt32 => put_uint32(out, number, *value as u32),

@@ -46,6 +46,14 @@ impl Masks {
         masks
     }
 
+    /// Those among these values.
+    #[doc(hidden)]
+    pub fn of_values<'v>(values: impl IntoIterator<Item = &'v Value>) -> Self {
+        let mut masks = Masks::default();
+        values.into_iter().for_each(|value| masks.add_value(value));
+        masks
+    }
+
     /// Those of an object: what it has now, and what was loaded.
     pub fn of_object<M: Model>(object: &M) -> Self {
         let mut masks = Masks::default();
@@ -124,7 +132,9 @@ mod tests {
 
     fn masks(secrets: &[&str]) -> Masks {
         let mut masks = Masks::default();
-        secrets.iter().for_each(|secret| masks.add(&Secret::from(*secret)));
+        for secret in secrets {
+            masks.add(&Secret::from(*secret));
+        }
         masks
     }
 
