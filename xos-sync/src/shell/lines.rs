@@ -176,9 +176,10 @@ pub(crate) fn models_missing(missing: &[String]) {
 }
 
 /// The start-up lines about the engines.
-pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>, policies: &[&str], events: &[&str]) {
+pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>, policies: &[&str], pulls: &[&str], events: &[&str]) {
     info!(step_dir = step_dir.unwrap_or("(built in)"), "Loading sync steps");
     info!(steps = format!("[{}]", steps.join(", ")), "Loaded sync steps");
+    crate::pull::lines::engine(pulls);
     crate::events::lines::engine(events);
     if policies.is_empty() {
         info!("Skipping model policies thread due to no model_policies dir.");
