@@ -28,6 +28,7 @@
 use std::path::{Path, PathBuf};
 
 mod accessor;
+mod ansible;
 mod dictionary;
 mod engine;
 mod environment;
@@ -45,7 +46,15 @@ mod testing;
 mod tests;
 mod tree;
 
+/// YAML with the places of its keys, for other files than that of the configuration.
+#[cfg(feature = "ansible")]
+pub(crate) mod yaml {
+    pub(crate) use super::error::Origin;
+    pub(crate) use super::node::{Entry, Node, Value};
+}
+
 pub use self::accessor::{Accessor, AccessorKind, CoreChoice, DEFAULT_ENDPOINT, Durability, Login};
+pub use self::ansible::{Ansible, Proxy};
 pub use self::engine::Engine;
 pub use self::environment::Environment;
 pub use self::error::{ConfigError, EXIT_CONFIG, Origin, Problem};
@@ -86,6 +95,8 @@ pub struct Config {
     pub accessor: Accessor,
     /// How the engine runs steps.
     pub engine: Engine,
+    /// How playbooks are run.
+    pub ansible: Ansible,
     /// Where log lines go, and how.
     pub logging: Logging,
     /// Stop as soon as nothing is ready (`--once`).
@@ -124,6 +135,7 @@ impl Default for Config {
             required_models: Vec::new(),
             accessor: Accessor::default(),
             engine: Engine::default(),
+            ansible: Ansible::default(),
             logging: Logging::default(),
             once: false,
             verb: Verb::Run,
