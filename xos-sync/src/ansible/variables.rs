@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use xos_model_client::models::XosBase;
-use xos_model_client::{FieldDef, Model, Value};
+use xos_model_client::{FieldDef, Kind, Model, Value};
 
 use super::mask::Mask;
 
@@ -106,7 +106,7 @@ impl Variables {
             {
                 secrets.push(text.clone());
             }
-            let (name, value) = variable(name, value);
+            let (name, value) = variable(name, field.kind, value);
             values.insert(name, value);
         }
         values.extend(told.into_iter().map(|(name, value)| (name.to_owned(), value)));
@@ -134,18 +134,24 @@ fn is_secret(field: &FieldDef) -> bool {
     false
 }
 
-fn variable(name: &str, value: Value) -> (String, Json) {
-    let name = name.to_owned();
-    match value {
-        Value::Null => (name, Json::Null),
-        Value::Bool(value) => (name, value.into()),
-        Value::Int(value) => (name, value.into()),
-        Value::Float(value) => (name, value.into()),
-        Value::Time(value) => (name, value.seconds().into()),
-        Value::Text(value) => (name, value.into()),
-        Value::Link(id) => (format!("{name}_id"), if id.is_set() { id.get().into() } else { Json::Null }),
-        Value::Links(ids) => (format!("{name}_ids"), ids.iter().map(|id| id.get()).collect()),
-    }
+fn variable(name: &str, kind: Kind, value: Value) -> (String, Json) {
+    let name = match kind {
+        Kind::Link => format!("{name}_id"),
+        Kind::Links => format!("{name}_ids"),
+        _ => name.to_owned(),
+    };
+    let value = match value {
+        Value::Null => Json::Null,
+        Value::Bool(value) => value.into(),
+        Value::Int(value) => value.into(),
+        Value::Float(value) => value.into(),
+        Value::Time(value) => value.seconds().into(),
+        Value::Text(value) => value.into(),
+        Value::Link(id) if id.is_set() => id.get().into(),
+        Value::Link(_) => Json::Null,
+        Value::Links(ids) => ids.iter().map(|id| id.get()).collect(),
+    };
+    (name, value)
 }
 
 fn is_name(name: &str) -> bool {
