@@ -58,7 +58,7 @@ const FEW: usize = 16;
 /// ```
 #[derive(Clone)]
 pub struct EmbeddedCore {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 /// What the handles of a core share.

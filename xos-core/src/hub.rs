@@ -13,7 +13,7 @@ use xos_model_client::{Caller, Change, ModelId, ObjectId, ObjectKey, Revision};
 
 use crate::store::Catalog;
 
-/// How many changes the ring holds, 32 bytes each.
+/// How many changes the ring holds, 40 bytes each.
 pub(crate) const RING: usize = 16 * 1024;
 
 /// One committed change.
@@ -25,6 +25,31 @@ pub(crate) struct Entry {
     pub(crate) id: i32,
     pub(crate) leaf: ModelId,
     pub(crate) what: What,
+    /// The fields that changed, as far as known.
+    pub(crate) fields: Fields,
+}
+
+/// Fields of a model by their places, of which a set has room for the first 128.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Default)]
+pub(crate) struct Fields([u64; 2]);
+
+impl Fields {
+    /// The places of the fields, ascending.
+    pub(crate) fn places(self) -> impl Iterator<Item = usize> {
+        (0..128).filter(move |place| self.0[place / 64] & (1 << (place % 64)) != 0)
+    }
+}
+
+impl FromIterator<usize> for Fields {
+    fn from_iter<I: IntoIterator<Item = usize>>(places: I) -> Self {
+        let mut fields = Fields::default();
+        for place in places {
+            if let Some(word) = fields.0.get_mut(place / 64) {
+                *word |= 1 << (place % 64);
+            }
+        }
+        fields
+    }
 }
 
 /// What kind of change it was.

@@ -19,8 +19,11 @@
 //! ```
 #![deny(missing_docs)]
 
+#[cfg_attr(not(feature = "server"), allow(unreachable_pub, reason = "the server shows these names"))]
+mod classes;
 mod core;
 mod feed;
+mod gui_events;
 mod hub;
 mod lock;
 mod onboard;
@@ -35,6 +38,7 @@ mod sql;
 mod store;
 
 pub use crate::core::EmbeddedCore;
+pub use crate::gui_events::{GUI_EVENTS, GuiEvent};
 pub use crate::lock::InUse;
 pub use crate::options::{Clock, Durability, Options, Reap, Threads};
 pub use crate::recipes::{Outcome as RecipeOutcome, Recipes};

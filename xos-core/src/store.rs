@@ -48,7 +48,7 @@ pub(crate) use self::linking::WaysBack;
 pub(crate) use self::meta::{read_catalog, read_generation, read_services};
 pub(crate) use self::values::{Storage, bound, quoted};
 
-use crate::hub::{Entry, Hub, What};
+use crate::hub::{Entry, Fields, Hub, What};
 use crate::lock::Lock;
 use crate::options::{Clock, Options, Reap};
 
@@ -113,9 +113,9 @@ impl Store {
     }
 
     /// Gives out the next revision for a change.
-    fn next_revision(&mut self, root: ModelId, id: i32, leaf: ModelId, what: What) -> u64 {
+    fn next_revision(&mut self, root: ModelId, id: i32, leaf: ModelId, what: What, fields: Fields) -> u64 {
         self.revision += 1;
-        self.pending.push(Entry { revision: self.revision, root, id, leaf, what });
+        self.pending.push(Entry { revision: self.revision, root, id, leaf, what, fields });
         self.revision
     }
 

@@ -55,6 +55,14 @@ pub enum ErrorKind {
         /// How many there are.
         total: usize,
     },
+    /// `--once` ended with events that their steps did not process.
+    #[error(
+        "{events} events were not processed, and hold up what is behind them; the log says which and why"
+    )]
+    NotAllProcessed {
+        /// How many there are, one in each partition that is held up.
+        events: usize,
+    },
     /// A file that is needed cannot be read or written.
     #[error("{path}: {problem}")]
     File {

@@ -26,6 +26,9 @@
 #[cfg(feature = "ansible")]
 pub mod ansible;
 pub mod args;
+mod backoff;
+mod beside;
+mod bus;
 pub mod config;
 mod context;
 mod core;
@@ -36,6 +39,7 @@ mod embedded;
 pub mod engine;
 mod entry;
 mod error;
+mod events;
 pub mod logging;
 pub mod prelude;
 pub mod recipe;
@@ -61,12 +65,14 @@ pub mod __private {
 }
 
 pub use args::{Args, Verb};
+pub use bus::{Event, EventError};
 pub use config::Config;
 pub use context::Context;
 pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
+pub use events::{EventStep, GiveUp};
 pub use run::{run_on, run_synchronizer, run_until};
-pub use step::{StepError, StepErrorKind, StepResult, SyncStep};
+pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, Wait, policed, ready, until};
 pub use synchronizer::Synchronizer;
 pub use tokio;
 pub use tracing;

@@ -1,11 +1,13 @@
 //! Running a synchronizer.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::io::Write as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, Span, info, info_span};
@@ -14,10 +16,13 @@ use xos_model_client::{
 };
 
 use crate::args::Verb;
+use crate::beside::{Beside, Setting};
+use crate::bus::ProcessBus;
 use crate::config::{Config, DesiredState};
 use crate::context::Around;
 use crate::core::Core;
 use crate::error::{ErrorKind, Result};
+use crate::events::Drained;
 use crate::recipe::{Applier, RecipeFile};
 use crate::shell::layout::{DependencyGraph, Layout, read_dependency_graph};
 use crate::shell::questions::{Questions, desk};
@@ -26,6 +31,9 @@ use crate::synchronizer::Synchronizer;
 
 /// How often `--once` applies a recipe that has to wait for objects that steps delete.
 const ONCE_ROUNDS: usize = 5;
+
+/// How often `--once` looks at objects again after events were processed.
+const ONCE_EVENT_ROUNDS: usize = 100;
 
 /// How long after a remote core that still has objects is asked again to unload their models.
 const UNLOAD_AGAIN: Duration = Duration::from_secs(5);
@@ -154,7 +162,7 @@ impl Run {
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
         service.prepare(&config)?;
-        let around = Arc::new(Around { name: name.clone(), ansible: config.ansible.clone() });
+        let around = Around::new(name.clone(), Arc::new(ProcessBus::new()), config.ansible.clone());
         Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
     }
 
@@ -173,20 +181,48 @@ impl Run {
             return Ok(());
         };
         let steps: Vec<&str> = self.service.steps.iter().map(|step| step.name()).collect();
-        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref()));
-        if self.service.steps.is_empty() {
+        let policies: Vec<&str> = self.service.policies.iter().map(|policy| policy.name()).collect();
+        let events: Vec<&str> = self.service.event_steps.iter().map(|step| step.name()).collect();
+        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &events));
+        if self.has_no_engine() && self.service.has_nothing_beside() {
             span.in_scope(lines::nothing_to_do);
             return Ok(());
         }
-        if self.config.once {
-            return self.once(recipe, stop).await;
+        // What is beside the engine listens before the engine starts: a step may publish at once.
+        let beside = Beside::start(&self.service, &self.setting()).instrument(span.clone()).await?;
+        let tell = beside.stopper();
+        let stop = async move {
+            stop.await;
+            tell.send_replace(true);
+        };
+        let mut stop = std::pin::pin!(stop.fuse());
+        let end = if self.config.once {
+            self.once(recipe, &beside, stop).await
+        } else {
+            let watching = recipe.map(|recipe| AbortOnDrop(tokio::spawn(recipe.watch().instrument(span))));
+            let end = self.synchronize(stop.as_mut()).await;
+            if let Some(watching) = watching {
+                watching.end().await;
+            }
+            end.map(|_| ())
+        };
+        beside.end().await;
+        end
+    }
+
+    /// Whether nothing looks at objects.
+    fn has_no_engine(&self) -> bool {
+        self.service.steps.is_empty() && self.service.policies.is_empty()
+    }
+
+    /// What steps beside the engine need.
+    fn setting(&self) -> Setting {
+        Setting {
+            accessor: self.accessor.clone(),
+            around: self.around.clone(),
+            engine: self.config.engine.clone(),
+            span: self.span.clone(),
         }
-        let watching = recipe.map(|recipe| AbortOnDrop(tokio::spawn(recipe.watch().instrument(span))));
-        let end = self.synchronize(stop).await;
-        if let Some(watching) = watching {
-            watching.end().await;
-        }
-        end.map(|_| ())
     }
 
     /// Loads the models, and looks for those that must be there.
@@ -311,13 +347,21 @@ impl Run {
     async fn once(
         &self,
         mut recipe: Option<RecipeFile>,
-        stop: impl Future<Output = ()> + Send,
+        beside: &Beside,
+        mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
     ) -> Result<()> {
-        let mut stop = std::pin::pin!(stop);
         let has_recipe = recipe.is_some();
         let mut not_ok = 0;
+        let mut drained = Drained::default();
         for _ in 0..ONCE_ROUNDS {
-            not_ok = self.synchronize(stop.as_mut()).await?;
+            for _ in 0..ONCE_EVENT_ROUNDS {
+                not_ok = self.synchronize(stop.as_mut()).await?;
+                // Steps publish events, and what is done about those makes objects dirty.
+                let before = std::mem::replace(&mut drained, beside.drain().await);
+                if drained.settled == before.settled {
+                    break;
+                }
+            }
             match recipe.as_mut().filter(|recipe| recipe.has_to_wait()) {
                 Some(recipe) => recipe.apply_first().instrument(self.span.clone()).await?,
                 None => break,
@@ -325,6 +369,9 @@ impl Run {
         }
         if has_recipe {
             self.print_table().await?;
+        }
+        if not_ok == 0 && drained.stuck > 0 {
+            return Err(ErrorKind::NotAllProcessed { events: drained.stuck }.into());
         }
         if not_ok == 0 {
             return Ok(());
@@ -335,12 +382,16 @@ impl Run {
     /// Runs the engine, again whenever the models change. How many objects are not OK in the end.
     async fn synchronize(&self, stop: impl Future<Output = ()> + Send) -> Result<usize> {
         let mut stop = std::pin::pin!(stop);
+        if self.has_no_engine() {
+            if !self.config.once {
+                stop.await;
+            }
+            return Ok(0);
+        }
         let mut questions = self.questions.lock().await;
         loop {
             let schema = self.accessor.schema();
-            let layout = self
-                .span
-                .in_scope(|| Layout::new(schema, &self.service.steps, &self.service.hooks, &self.graph));
+            let layout = self.span.in_scope(|| Layout::new(schema, &self.service, &self.graph));
             let options = Options {
                 around: self.around.clone(),
                 engine: self.config.engine.clone(),
@@ -357,19 +408,23 @@ impl Run {
         }
     }
 
-    /// How many live objects the steps take.
+    /// How many live objects the steps and policies look at.
     async fn count(&self) -> Result<usize> {
-        let mut total = 0;
-        for step in &self.service.steps {
-            let query = Query::live(step.shape().clone());
+        let schema = self.accessor.schema();
+        let shapes = self.service.steps.iter().map(|step| step.shape());
+        let shapes = shapes.chain(self.service.policies.iter().map(|policy| policy.shape()));
+        let mut objects = HashSet::new();
+        for shape in shapes {
+            let Some(root) = schema.model(shape.model()).map(|model| model.root) else { continue };
+            let query = Query::live(shape.clone());
             let mut page = Some(Page::default());
             while let Some(this) = page {
                 let found = self.accessor.find(&query, this).await?;
-                total += found.records.len();
+                objects.extend(found.records.iter().map(|record| (root, record.id())));
                 page = found.next;
             }
         }
-        Ok(total)
+        Ok(objects.len())
     }
 }
 

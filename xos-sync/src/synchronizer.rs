@@ -5,12 +5,15 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use xos_model_client::{Model, ModelDef};
+use xos_model_client::{Model, ModelDef, Schema};
 
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
-use crate::step::{AnyHook, AnyStep, StepResult, SyncStep, erase, erase_hook};
+use crate::events::{AnyEventStep, EventStep};
+use crate::step::{
+    AnyHook, AnyPolicy, AnyStep, ModelPolicy, StepResult, SyncStep, erase, erase_hook, erase_policy,
+};
 
 /// What a synchronizer consists of: its name, its models and its steps.
 ///
@@ -43,9 +46,19 @@ pub struct Synchronizer {
     pub(crate) models: Vec<&'static ModelDef>,
     pub(crate) steps: Vec<Arc<dyn AnyStep>>,
     pub(crate) hooks: Vec<Arc<dyn AnyHook>>,
+    pub(crate) policies: Vec<Arc<dyn AnyPolicy>>,
+    pub(crate) event_steps: Vec<Arc<dyn AnyEventStep>>,
+    pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
     #[cfg(feature = "ansible")]
     pub(crate) playbooks: Vec<Arc<dyn crate::ansible::Prepare>>,
+}
+
+/// Who looks at an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LooksAt {
+    pub(crate) step: bool,
+    pub(crate) policy: bool,
 }
 
 impl Synchronizer {
@@ -58,6 +71,9 @@ impl Synchronizer {
             models: Vec::new(),
             steps: Vec::new(),
             hooks: Vec::new(),
+            policies: Vec::new(),
+            event_steps: Vec::new(),
+            policy_hooks: Vec::new(),
             recipe: None,
             #[cfg(feature = "ansible")]
             playbooks: Vec::new(),
@@ -117,11 +133,55 @@ impl Synchronizer {
         self
     }
 
+    /// A policy, and its model. Of several policies that look at one object, each is called, in the order they were
+    /// given here, and the result is written once.
+    pub fn policy<P: ModelPolicy>(mut self, policy: P) -> Self {
+        self.models.push(P::Model::def());
+        self.policies.push(erase_policy(policy));
+        self
+    }
+
+    /// Something to do each time the policies of a live object of `M` (or of a model that inherits from it) have
+    /// succeeded and that was stored. The object is not free before it returns; an error is logged and the policies are
+    /// tried again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use xos_sync::prelude::*;
+    ///
+    /// let hello = Synchronizer::new("hello").after_policy_save(|_ctx: Context, o: Site| async move {
+    ///     println!("{}: {}", o.name, o.policy_status.as_deref().unwrap_or_default());
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn after_policy_save<M, F, R>(mut self, hook: F) -> Self
+    where
+        M: Model,
+        F: Fn(Context, M) -> R + Send + Sync + 'static,
+        R: Future<Output = StepResult> + Send + 'static,
+    {
+        self.models.push(M::def());
+        self.policy_hooks.push(erase_hook(hook));
+        self
+    }
+
+    /// Something to do whenever an event is published on some topics. Each event step sees each event.
+    pub fn event_step<S: EventStep>(mut self, step: S) -> Self {
+        self.event_steps.push(crate::events::erase(step));
+        self
+    }
+
     /// A recipe that is applied before the first step runs, and again whenever its file changes; see
     /// [`recipe`](crate::recipe).
     pub fn recipe(mut self, path: impl Into<PathBuf>) -> Self {
         self.recipe = Some(path.into());
         self
+    }
+
+    /// Whether there is nothing to do but for the engine.
+    pub(crate) fn has_nothing_beside(&self) -> bool {
+        self.event_steps.is_empty()
     }
 
     /// Its name.
@@ -153,8 +213,21 @@ impl Synchronizer {
         models
     }
 
+    /// Who looks at the objects of a leaf model.
+    pub(crate) fn looks_at(&self, schema: &Schema, leaf: &str) -> LooksAt {
+        let takes = |of: &ModelDef| {
+            let both = schema.model(leaf).zip(schema.model(&of.name));
+            both.is_some_and(|(leaf, of)| schema.is_a(leaf.id, of.id))
+        };
+        LooksAt {
+            step: self.steps.iter().any(|step| takes(step.model())),
+            policy: self.policies.iter().any(|policy| takes(policy.model())),
+        }
+    }
+
     /// What the models cannot say of themselves.
     pub(crate) fn check(&self) -> Result<()> {
+        crate::events::check(&self.event_steps)?;
         match taken_name(self.models.iter().flat_map(|model| model.closure())) {
             Some(problem) => Err(ErrorKind::Synchronizer(problem).into()),
             None => Ok(()),
@@ -185,9 +258,11 @@ impl Synchronizer {
 impl fmt::Debug for Synchronizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps: Vec<&str> = self.steps.iter().map(|step| step.name()).collect();
+        let policies: Vec<&str> = self.policies.iter().map(|policy| policy.name()).collect();
         f.debug_struct("Synchronizer")
             .field("name", &self.name)
             .field("steps", &steps)
+            .field("policies", &policies)
             .finish_non_exhaustive()
     }
 }

@@ -11,6 +11,7 @@ use xos_model_client::grpc::__wire::{
 use xos_model_client::{FieldPos, ModelInfo, ObjectId, Schema, Value};
 
 use super::proto::{CLASS_NAMES, SELF_CONTENT_TYPE_ID, class_names, self_content_type};
+pub(crate) use crate::classes::is_secret;
 
 pub use self::query::{Element, Operand, QueryMessage};
 
@@ -119,6 +120,10 @@ impl Table {
             match value {
                 Value::Null | Value::Link(ObjectId::UNSET) => {}
                 Value::Text(text) => put_text(out, number, if column.secret { "" } else { text }),
+                // Who may read the object may read its secrets, as in the real core.
+                Value::Secret(secret) => {
+                    put_text(out, number, if column.secret { "" } else { secret.expose() });
+                }
                 Value::Bool(value) => put_bool(out, number, *value),
                 Value::Int(value) if column.kind == Type::UInt32 => put_uint32(out, number, *value as u32),
                 Value::Int(value) => put_int32(out, number, *value as i32),
@@ -237,12 +242,6 @@ pub fn put_message(out: &mut Vec<u8>, number: u16, write: impl FnOnce(&mut Vec<u
 fn put_ids(out: &mut Vec<u8>, number: u16, ids: &[ObjectId]) {
     let ids: Vec<i32> = ids.iter().map(|id| id.get()).collect();
     put_int32s(out, number, &ids);
-}
-
-/// The hash of a password is for nobody.
-pub(crate) fn is_secret(schema: &Schema, model: &ModelInfo, field: &str) -> bool {
-    let is_user = |model: &ModelInfo| model.name() == "User" && model.def.app_label == "core";
-    field == "password" && model.chain.iter().filter_map(|id| schema.by_id(*id)).any(is_user)
 }
 
 #[cfg(test)]

@@ -97,6 +97,8 @@ pub(crate) struct BackLink {
 pub(crate) struct Kept {
     pub(crate) created: usize,
     pub(crate) updated: usize,
+    pub(crate) enacted: usize,
+    pub(crate) policed: usize,
     pub(crate) deleted: usize,
     pub(crate) leaf_model_name: usize,
     pub(crate) by_step: usize,
@@ -309,12 +311,14 @@ fn kept(schema: &Schema, bottom: ModelId) -> Result<Kept, Error> {
             ),
         })
     };
-    for name in ["enacted", "policed", "write_protect", "no_sync", "lazy_blocked", "no_policy"] {
+    for name in ["write_protect", "no_sync", "lazy_blocked", "no_policy"] {
         place(name)?;
     }
     Ok(Kept {
         created: place("created")?,
         updated: place("updated")?,
+        enacted: place("enacted")?,
+        policed: place("policed")?,
         deleted: place("deleted")?,
         leaf_model_name: place("leaf_model_name")?,
         by_step: place("changed_by_step")?,

@@ -95,7 +95,9 @@ impl Store {
                     return Err(ErrorKind::Unsupported(what).into());
                 };
                 id = ObjectId::new(number);
-                self.next_revision(draft.info.root, number, draft.info.id, What::Saved(by));
+                // What the core gave by itself; the rest was there when the object was made.
+                let given = [0, layout.kept.updated, layout.kept.leaf_model_name].into_iter().collect();
+                self.next_revision(draft.info.root, number, draft.info.id, What::Saved(by), given);
             } else {
                 self.db.connection.execute(&layout.insert, [Sql::from(id.get())].into_iter().chain(own))?;
             }

@@ -89,7 +89,9 @@ impl Store {
 
     fn mark_deleted(&mut self, object: Reached, by: Caller) -> Outcome<()> {
         let root = self.db.catalog.info(object.leaf)?.root;
-        let revision = self.next_revision(root, object.id, object.leaf, What::Saved(by));
+        let kept = self.db.catalog.expect_layout(object.leaf)?.kept;
+        let fields = [kept.deleted, kept.enacted, kept.policed].into_iter().collect();
+        let revision = self.next_revision(root, object.id, object.leaf, What::Saved(by), fields);
         let table = &self.db.catalog.expect_layout(object.bottom)?.table;
         let sql = format!(
             "UPDATE {table} SET deleted = 1, enacted = NULL, policed = NULL, revision = ?2, by_whom = ?3 WHERE id = ?1"

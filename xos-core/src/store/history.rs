@@ -7,7 +7,7 @@ use xos_model_client::ModelId;
 use super::db::{Db, leaf};
 use super::fault::Outcome;
 use super::{Store, caller_of};
-use crate::hub::{Entry, What};
+use crate::hub::{Entry, Fields, What};
 use crate::sql::{Connection, params};
 
 /// The key under which the newest forgotten tombstone is kept.
@@ -58,7 +58,14 @@ impl Db {
             let leaf = leaf(row, 2)?;
             let root = self.catalog.info(leaf)?.root;
             let what = What::Saved(caller_of(row.get(3)?));
-            entries.push(Entry { revision: row.get(0)?, root, id: row.get(1)?, leaf, what });
+            entries.push(Entry {
+                revision: row.get(0)?,
+                root,
+                id: row.get(1)?,
+                leaf,
+                what,
+                fields: Fields::default(),
+            });
             Ok(ControlFlow::Continue(()))
         })
     }
@@ -68,7 +75,14 @@ impl Db {
             "SELECT revision, root, id, leaf FROM _tombstone WHERE revision > ?1 ORDER BY revision LIMIT ?2";
         self.connection.each(sql, params![after, limit], |row| {
             let (root, leaf) = (leaf(row, 1)?, leaf(row, 3)?);
-            entries.push(Entry { revision: row.get(0)?, root, id: row.get(2)?, leaf, what: What::Purged });
+            entries.push(Entry {
+                revision: row.get(0)?,
+                root,
+                id: row.get(2)?,
+                leaf,
+                what: What::Purged,
+                fields: Fields::default(),
+            });
             Ok(ControlFlow::Continue(()))
         })
     }

@@ -16,7 +16,7 @@ use super::delete::Reached;
 use super::fault::Outcome;
 use super::row::PurgeFlags;
 use super::values::Storage;
-use crate::hub::What;
+use crate::hub::{Fields, What};
 use crate::sql::{Stored, params};
 
 /// The most objects that one transaction purges.
@@ -181,7 +181,7 @@ impl Store {
             self.db.connection.execute_soon(&format!("DELETE FROM {table} WHERE id = ?1"), id)?;
         }
         self.candidates.remove(&(object.bottom, object.id));
-        let revision = self.next_revision(info.root, object.id, object.leaf, What::Purged);
+        let revision = self.next_revision(info.root, object.id, object.leaf, What::Purged, Fields::default());
         self.db.connection.execute_soon(
             "INSERT INTO _tombstone (revision, root, id, leaf) VALUES (?1, ?2, ?3, ?4)",
             &[revision as i64, info.root.0.into(), object.id.into(), object.leaf.0.into()],

@@ -92,7 +92,8 @@ impl Store {
         head: &Head,
         by: Caller,
     ) -> Outcome<u64> {
-        let revision = self.next_revision(draft.info.root, head.id, head.leaf, What::Saved(by));
+        let fields = draft.changes().map(|(field, _)| field).collect();
+        let revision = self.next_revision(draft.info.root, head.id, head.leaf, What::Saved(by), fields);
         let one_statement = self.db.connection.survives_errors()
             && draft.changes().all(|(field, _)| draft.column(field).level == 0)
             && !draft.changes_lists();

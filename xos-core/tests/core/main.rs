@@ -7,6 +7,7 @@ mod common;
 mod deletion;
 mod feed;
 mod files;
+mod gui_events;
 mod links;
 mod models;
 mod onboarding;

@@ -10,6 +10,8 @@ mod common;
 mod deletion;
 #[path = "../core/feed.rs"]
 mod feed;
+#[path = "../core/gui_events.rs"]
+mod gui_events;
 #[path = "../core/links.rs"]
 mod links;
 #[path = "../core/models.rs"]

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use xos_model_client::models::XosBase;
-use xos_model_client::{FieldDef, Kind, Model, Value};
+use xos_model_client::{Kind, Model, Value};
 
 use super::mask::Mask;
 
@@ -93,18 +93,14 @@ impl Variables {
         }
         let mut values = Map::new();
         let mut secrets = extra.secrets;
-        let closure = M::def().closure();
         for (field, value) in M::shape().fields().iter().zip(object.values()) {
             let name = field.name.as_ref();
             let of_all = XosBase::shape().position(name).is_some();
             if of_all && !OF_ALL.contains(&name) {
                 continue;
             }
-            let def = closure.iter().flat_map(|model| model.fields.iter()).find(|def| def.name == field.name);
-            if def.is_some_and(is_secret)
-                && let Value::Text(text) = &value
-            {
-                secrets.push(text.clone());
+            if let Value::Secret(secret) = &value {
+                secrets.push(secret.expose().to_owned());
             }
             let (name, value) = variable(name, field.kind, value);
             values.insert(name, value);
@@ -127,13 +123,6 @@ impl Variables {
     }
 }
 
-/// Whether the value of a field must not be shown.
-fn is_secret(field: &FieldDef) -> bool {
-    // No model can say so yet.
-    let _ = field;
-    false
-}
-
 fn variable(name: &str, kind: Kind, value: Value) -> (String, Json) {
     let name = match kind {
         Kind::Link => format!("{name}_id"),
@@ -147,6 +136,8 @@ fn variable(name: &str, kind: Kind, value: Value) -> (String, Json) {
         Value::Float(value) => value.into(),
         Value::Time(value) => value.seconds().into(),
         Value::Text(value) => value.into(),
+        // The playbook needs it: the file with the variables is private.
+        Value::Secret(value) => value.expose().into(),
         Value::Link(id) if id.is_set() => id.get().into(),
         Value::Link(_) => Json::Null,
         Value::Links(ids) => ids.iter().map(|id| id.get()).collect(),

@@ -106,15 +106,17 @@ nova: {enabled: true, ca_ssl_cert: c, default_flavor: f, default_security_group:
 
 #[test]
 fn how_playbooks_are_run() {
-    let config = load(
-        "name: x\nproxy_ssh: {enabled: no}\nsave_ansible_output: yes\nansible:\n  program: /opt/ansible\n  deadline: 5 \
-         min\n  check: true\n",
-    );
-    assert_eq!((config.ansible.proxy, config.ansible.save_output), (Proxy::Off, true));
-    assert_eq!(config.ansible.program, std::path::Path::new("/opt/ansible"));
-    assert_eq!((config.ansible.deadline, config.ansible.check), (Some(Duration::from_secs(300)), true));
-    let message = "proxy_ssh needs proxy_ssh.enabled: true or false";
-    check("proxy_ssh: {user: me}\n", &format!("config.yaml:1: {message}"));
+    let ansible = load(
+        "proxy_ssh: {enabled: no}
+save_ansible_output: yes
+ansible: {program: /opt/ansible, deadline: 5 min, check: true}
+",
+    )
+    .unwrap()
+    .ansible;
+    assert_eq!((ansible.proxy, ansible.save_output, ansible.check), (Proxy::Off, true, true));
+    assert_eq!((ansible.program, ansible.deadline), ("/opt/ansible".into(), Some(Duration::from_secs(300))));
+    check("proxy_ssh: {user: me}\n", "config.yaml:1: proxy_ssh needs proxy_ssh.enabled: true or false");
 }
 
 #[test]

@@ -47,6 +47,9 @@ const DUE: u8 = 1;
 const DOOMED: u8 = 2;
 const CLAIMED: u8 = 4;
 const THAWING: u8 = 8;
+const POLICY_CLAIMED: u8 = 16;
+const POLICY_ONLY: u8 = 32;
+const POLICY_LANE: u8 = 64;
 
 /// Where an entry is. Exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +154,32 @@ impl Entry {
         matches!(self.place, Place::Running | Place::Storing)
     }
 
+    pub(super) const fn policy_claimed(&self) -> bool {
+        self.flags & POLICY_CLAIMED != 0
+    }
+
+    /// No step takes the doomed object.
+    pub(super) const fn policy_only(&self) -> bool {
+        self.flags & POLICY_ONLY != 0
+    }
+
+    /// The lane whose ready ring it is in.
+    pub(super) const fn ready_lane(&self) -> Lane {
+        if self.flags & POLICY_LANE == 0 { Lane::Sync } else { Lane::Policy }
+    }
+
+    pub(super) const fn set_policy_claimed(&mut self, on: bool) {
+        self.set(POLICY_CLAIMED, on);
+    }
+
+    pub(super) const fn set_policy_only(&mut self, on: bool) {
+        self.set(POLICY_ONLY, on);
+    }
+
+    pub(super) const fn set_ready_lane(&mut self, lane: Lane) {
+        self.set(POLICY_LANE, matches!(lane, Lane::Policy));
+    }
+
     pub(super) const fn set_due(&mut self, on: bool) {
         self.set(DUE, on);
     }
@@ -238,48 +267,42 @@ impl Slot for Rest {
 /// What few objects have.
 #[derive(Debug)]
 pub(super) struct Extra {
-    /// The entry it belongs to.
-    pub(super) entry: u32,
     pub(super) policy_due: bool,
     /// The version the policy lane is due at, or that was policed last.
     pub(super) policy_version: Version,
+    /// That is about its deletion, which leaves the version as it was.
+    pub(super) policy_doomed: bool,
     pub(super) policy_barrier: ReadId,
     pub(super) policy_rest: u32,
     /// The clean object is looked at again.
     pub(super) recheck_at: Moment,
     /// Nothing starts before this: a pause, not a failure.
     pub(super) not_before: Moment,
-    /// The entry a step waits for, and in which lane.
-    pub(super) watch: u32,
-    pub(super) watch_lane: Lane,
-    pub(super) watch_until: Moment,
+    /// What each lane waits for.
+    pub(super) watch: [u32; 2],
+    /// The rings of those that wait for this entry, by what ends that.
+    pub(super) watchers: [u32; 2],
+    /// The core shows that a re-check waits: its success has to be stored.
+    pub(super) shows_wait: bool,
     /// What was watched changed, or its time ran out.
     pub(super) awaited: bool,
-    /// The ring of those that watch the same entry.
-    pub(super) next: u32,
-    pub(super) prev: u32,
-    /// Ring of extras that watch this entry.
-    pub(super) watchers: u32,
     pub(super) chain: u32,
 }
 
 impl Default for Extra {
     fn default() -> Self {
         Self {
-            entry: NONE,
             policy_due: false,
             policy_version: Version(0),
+            policy_doomed: false,
             policy_barrier: ReadId(0),
             policy_rest: NONE,
             recheck_at: Moment::NEVER,
             not_before: Moment(0),
-            watch: NONE,
-            watch_lane: Lane::Sync,
-            watch_until: Moment(0),
+            watch: [NONE; 2],
+            watchers: [NONE; 2],
+            shows_wait: false,
             awaited: false,
-            next: NONE,
-            prev: NONE,
-            watchers: NONE,
             chain: NONE,
         }
     }
@@ -288,12 +311,6 @@ impl Default for Extra {
 impl Slot for Extra {
     fn chain(&mut self) -> &mut u32 {
         &mut self.chain
-    }
-}
-
-impl Linked for Extra {
-    fn links(&mut self) -> (&mut u32, &mut u32) {
-        (&mut self.next, &mut self.prev)
     }
 }
 

@@ -2,17 +2,23 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::info_span;
 use xos_model_client::{Caller, ModelAccessor, ModelId, ObjectId, Record, Value};
 
+use super::causes::Writer;
 use super::layout::{Layout, Leaf};
+use super::mutual::{Beginning, Last, Verdict};
+use super::noting::Noting;
 use super::status;
 use super::worker::{Ended, Job};
 use super::{Shell, facts};
 use crate::context::{Around, Context};
-use crate::engine::{Action, Cancel, Event, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why};
+use crate::engine::{
+    Action, Cancel, Event, FailureKind, Lane, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why,
+};
 
 /// What all runs share: one pointer for each, not one for each of its parts.
 pub(super) struct Home {
@@ -27,7 +33,7 @@ pub(super) struct Running {
     run: Run,
     pub(super) key: ObjectKey,
     pub(super) leaf: ModelId,
-    verb: Verb,
+    pub(super) verb: Verb,
     pub(super) attempt: u16,
     why: Why,
     /// Set while a step is at work.
@@ -44,6 +50,8 @@ pub(super) struct Running {
     pub(super) cancelled: Option<Cancel>,
     /// The success is stored, but an after-save hook failed: storing that makes the object dirty again.
     pub(super) hook_failed: bool,
+    /// Set when it and another object have changed each other too often.
+    pub(super) last: Option<Last>,
 }
 
 impl Running {
@@ -73,6 +81,7 @@ impl Shell {
             return;
         };
         let leaf = ModelId(leaf.0);
+        self.waits.forget((key, verb.lane()));
         let running = Running {
             run,
             key,
@@ -87,6 +96,7 @@ impl Shell {
             worked_on: Version::default(),
             cancelled: None,
             hook_failed: false,
+            last: None,
         };
         let slot = run.slot as usize;
         if self.running.len() <= slot {
@@ -126,41 +136,94 @@ impl Shell {
             None => {}
         }
         let status = facts::status_of(leaf, &record, &self.clock);
-        let wanted = match verb {
-            Verb::DeleteRecord | Verb::HandleDelete => status.doomed,
-            _ if status.asks_for_work() => !status.doomed,
-            // A re-check looks at an object that is not dirty.
-            _ => why == Why::Recheck && facts::may_be_looked_at(leaf, &record),
-        };
+        // A re-check looks at an object that is not dirty.
+        let may_look =
+            || verb == Verb::SyncRecord && why == Why::Recheck && facts::may_be_looked_at(leaf, &record);
+        let wanted = status.asks_for(verb) || may_look();
         let mut links = waits_for;
         facts::links_of(leaf, &record, &mut links);
         let fact = status.fact(leaf, read, Why::Scan, &links);
         if wanted {
             self.tell(Event::Fetched(run, &fact));
-            self.work_on(run, leaf, record);
+            if !self.is_parked(run, leaf, &record) {
+                self.work_on(run, leaf, record);
+            }
         } else {
             self.tell(Event::Facts(&[fact]));
             self.finish(run, Outcome::Skipped);
         }
     }
 
+    /// Whether the run does not begin, because its object and another one change each other again and again.
+    fn is_parked(&mut self, run: Run, leaf: &Leaf, record: &Record) -> bool {
+        let (now, cap) = (self.now, self.options.engine.retry_cap);
+        let Some(running) = self.running(run) else { return false };
+        let (key, lane) = (running.key, running.verb.lane());
+        if matches!(running.verb, Verb::DeleteRecord | Verb::HandleDelete) {
+            return false;
+        }
+        let first = running.attempt == 1 && matches!(running.why, Why::Change | Why::Scan);
+        let version = facts::worked_on(leaf, record, lane);
+        let run_now = Beginning { key, lane, version, first, record, now, cap };
+        let mut freed = Vec::new();
+        let verdict = self.mutual.begins(&run_now, &mut freed);
+        for key in freed {
+            self.tell(Event::Retry(key));
+        }
+        match verdict {
+            Verdict::Go => return false,
+            Verdict::Last(last) => {
+                if let Some(running) = self.running(run) {
+                    running.last = Some(last);
+                }
+                return false;
+            }
+            Verdict::Park { after, text } => self.park(run, after, &text),
+        }
+        true
+    }
+
+    /// The object of this run rests for a while.
+    pub(super) fn park(&mut self, run: Run, after: Duration, text: &str) {
+        let lane = self.running(run).map_or(Lane::Sync, |running| running.verb.lane());
+        let (model_name, pk) = self.names_of(run);
+        self.span.in_scope(|| super::lines::failed_outside(lane, &model_name, pk, text));
+        let text = self.set_text(run, text);
+        self.finish(run, Outcome::Failed { kind: FailureKind::Failed, retry_after: Some(after), text });
+    }
+
     fn work_on(&mut self, run: Run, leaf: &Leaf, record: Record) {
         let parent = self.span.clone();
         let accessor = self.accessor.clone();
         let home = self.home.clone();
+        let causes = self.mutual.causes.clone();
         let Some(running) = self.running(run) else { return };
-        let context = Context::new(accessor, Caller::Step, &home.around, running.attempt)
+        let lane = running.verb.lane();
+        let writer = Writer { key: running.key, lane, record: record.clone() };
+        let accessor = Arc::new(Noting { inner: accessor, layout: home.layout.clone(), causes, writer });
+        let context = Context::new(accessor, caller_of(lane), &home.around, running.attempt)
             .rechecking(running.why == Why::Recheck);
-        let span = info_span!(
-            parent: &parent,
-            "step",
-            model_name = %leaf.name,
-            pk = running.key.id(),
-            object = name_of(&record),
-            attempt = running.attempt,
-            reason = ?running.why,
-        );
-        running.worked_on = facts::worked_on(leaf, &record);
+        let span = match lane {
+            Lane::Sync => info_span!(
+                parent: &parent,
+                "step",
+                model_name = %leaf.name,
+                pk = running.key.id(),
+                object = name_of(&record),
+                attempt = running.attempt,
+                reason = ?running.why,
+            ),
+            Lane::Policy => info_span!(
+                parent: &parent,
+                "policy",
+                model_name = %leaf.name,
+                pk = running.key.id(),
+                object = name_of(&record),
+                attempt = running.attempt,
+                reason = ?running.why,
+            ),
+        };
+        running.worked_on = facts::worked_on(leaf, &record, lane);
         running.context = Some(context.clone());
         let job =
             Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context, span };
@@ -187,9 +250,11 @@ impl Shell {
     /// A run took longer than it may.
     pub(super) fn timed_out(&mut self, run: Run) {
         let limit = self.options.engine.step_deadline;
-        let text = format!("the step took longer than {} s and was cancelled", limit.as_secs_f64());
+        let lane = self.running(run).map_or(Lane::Sync, |running| running.verb.lane());
+        let what = what_runs(lane);
+        let text = format!("the {what} took longer than {} s and was cancelled", limit.as_secs_f64());
         let (model_name, pk) = self.names_of(run);
-        self.span.in_scope(|| super::lines::timed_out(&model_name, pk, &text));
+        self.span.in_scope(|| super::lines::failed_outside(lane, &model_name, pk, &text));
         if let Some(running) = self.running(run) {
             running.set_text(&text);
         }
@@ -200,6 +265,22 @@ impl Shell {
     pub(super) fn names_of(&mut self, run: Run) -> (String, i32) {
         let found = self.running(run).map(|running| (running.leaf, running.id().get()));
         found.map_or_else(|| ("?".to_owned(), 0), |(leaf, pk)| (self.layout.name(leaf).to_owned(), pk))
+    }
+}
+
+/// On whose behalf the handlers of a lane write.
+pub(super) fn caller_of(lane: Lane) -> Caller {
+    match lane {
+        Lane::Sync => Caller::Step,
+        Lane::Policy => Caller::Policy,
+    }
+}
+
+/// What the handlers of a lane are called, in messages.
+pub(super) fn what_runs(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Sync => "step",
+        Lane::Policy => "policy",
     }
 }
 

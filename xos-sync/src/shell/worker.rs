@@ -8,15 +8,16 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tracing::{Instrument as _, Span, debug, info};
+use tracing::{Instrument as _, Span, debug};
 use xos_model_client::{ModelId, ObjectId, Record};
 
 use super::crew::Member;
 use super::lines;
-use super::runs::Home;
+use super::policies;
+use super::runs::{Home, what_runs};
 use crate::context::Context;
-use crate::engine::{FailureKind, Run, Verb};
-use crate::step::{Did, StepError, StepErrorKind, StepResult};
+use crate::engine::{FailureKind, Lane, Run, Verb};
+use crate::step::{Condition, Did, StepError, StepErrorKind, StepResult};
 
 /// What a run works with.
 pub(super) struct Job {
@@ -30,7 +31,6 @@ pub(super) struct Job {
 }
 
 /// How a run ended, with the text of its failure.
-#[derive(Debug)]
 pub(super) struct Ended {
     pub(super) run: Run,
     pub(super) member: Member,
@@ -38,7 +38,6 @@ pub(super) struct Ended {
 }
 
 /// How a run ended.
-#[derive(Debug)]
 pub(super) enum How {
     /// All handlers succeeded.
     Done { recheck: Option<Duration> },
@@ -47,7 +46,7 @@ pub(super) enum How {
     /// A handler failed.
     Failed { kind: FailureKind, retry_after: Option<Duration>, text: String },
     /// A handler waits for another object.
-    WaitFor { model: String, id: ObjectId, at_most: Duration, text: String },
+    WaitFor { model: String, id: ObjectId, at_most: Duration, text: String, condition: Option<Condition> },
     /// The core is away or the synchronizer is stopping.
     Interrupted,
     /// A handler panicked.
@@ -65,7 +64,7 @@ pub(super) async fn work(home: &Home, member: Member, job: Job) {
 }
 
 async fn caught(home: &Home, job: Job) -> How {
-    let context = job.context.clone();
+    let (context, lane) = (job.context.clone(), job.verb.lane());
     let mut steps = pin!(AssertUnwindSafe(handle(home, job)).catch_unwind());
     // A step that never waits never leaves its waker: cancelling means something at an await only.
     let result = poll_fn(|cx| {
@@ -84,8 +83,8 @@ async fn caught(home: &Home, job: Job) -> How {
         Some(Ok(Err(error))) => how_it_failed(&error),
         None => How::Cancelled,
         Some(Err(panic)) => {
-            let text = format!("the step panicked: {}", panic_text(panic.as_ref()));
-            lines::panicked(&text);
+            let text = format!("the {} panicked: {}", what_runs(lane), panic_text(panic.as_ref()));
+            lines::panicked(lane, &text);
             How::Panicked { text }
         }
     }
@@ -93,6 +92,9 @@ async fn caught(home: &Home, job: Job) -> How {
 
 async fn handle(home: &Home, job: Job) -> StepResult<Did> {
     let verb = job.verb;
+    if verb.lane() == Lane::Policy {
+        return policies::handle(home, job).await;
+    }
     lines::started(verb);
     let result = handle_all(home, job).await;
     match &result {
@@ -122,13 +124,8 @@ async fn handle_all(home: &Home, job: Job) -> StepResult<Did> {
         let own = handler.projection.of(now);
         debug!(step = handler.step.name(), "handler");
         let did = match verb {
-            Verb::SyncRecord => handler.step.sync(&context, own).await?,
-            Verb::DeleteRecord => handler.step.delete(&context, own).await?,
-            // Policies come with their own handlers.
-            Verb::HandleChange | Verb::HandleDelete => {
-                info!("no policy handles this model");
-                Did::Nothing
-            }
+            Verb::DeleteRecord | Verb::HandleDelete => handler.step.delete(&context, own).await?,
+            Verb::SyncRecord | Verb::HandleChange => handler.step.sync(&context, own).await?,
         };
         match did {
             Did::Work => all = Did::Work,
@@ -143,9 +140,13 @@ fn how_it_failed(error: &StepError) -> How {
     match error.kind() {
         StepErrorKind::Deferred => failed(FailureKind::Deferred),
         StepErrorKind::Innocuous => failed(FailureKind::Innocuous),
-        StepErrorKind::WaitFor { model, id, at_most } => {
-            How::WaitFor { model: model.to_string(), id: *id, at_most: *at_most, text: error.chain() }
-        }
+        StepErrorKind::WaitFor { model, id, at_most } => How::WaitFor {
+            model: model.to_string(),
+            id: *id,
+            at_most: *at_most,
+            text: error.chain(),
+            condition: error.condition().cloned(),
+        },
         StepErrorKind::Interrupted => How::Interrupted,
         _ => failed(FailureKind::Failed),
     }
