@@ -219,7 +219,7 @@ fn file_name(name: &str) -> String {
     if fits {
         return name.to_owned();
     }
-    let start: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).take(60).collect();
+    let start: String = name.chars().filter(char::is_ascii_alphanumeric).take(60).collect();
     let hash = Fingerprint::default().add(name.as_bytes()).done();
     format!("{start}-{}", hash.get(..16).unwrap_or(&hash))
 }

@@ -81,7 +81,11 @@ impl<S: AnsibleStep> SyncStep for Runner<S> {
             run.run(job).await?;
         }
         let folder = self.folder(ctx, &tag(o));
-        blocking(move || Ok(folder.remove())).await
+        blocking(move || {
+            folder.remove();
+            Ok(())
+        })
+        .await
     }
 
     fn selects(&self, o: &S::Model) -> bool {
@@ -240,7 +244,11 @@ impl Plan {
             let kept = folder.keep();
             warn!(folder = %kept.display(), "the rendered files are kept (keep_temp_files); they may hold secrets");
         } else {
-            blocking(move || Ok(drop(folder))).await?;
+            blocking(move || {
+                drop(folder);
+                Ok(())
+            })
+            .await?;
         }
         let problem = if timed_out {
             let limit = self.settings.deadline.unwrap_or_default().as_secs_f64();

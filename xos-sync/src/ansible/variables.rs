@@ -130,7 +130,6 @@ fn variable(name: &str, kind: Kind, value: Value) -> (String, Json) {
         _ => name.to_owned(),
     };
     let value = match value {
-        Value::Null => Json::Null,
         Value::Bool(value) => value.into(),
         Value::Int(value) => value.into(),
         Value::Float(value) => value.into(),
@@ -139,7 +138,7 @@ fn variable(name: &str, kind: Kind, value: Value) -> (String, Json) {
         // The playbook needs it: the file with the variables is private.
         Value::Secret(value) => value.expose().into(),
         Value::Link(id) if id.is_set() => id.get().into(),
-        Value::Link(_) => Json::Null,
+        Value::Null | Value::Link(_) => Json::Null,
         Value::Links(ids) => ids.iter().map(|id| id.get()).collect(),
     };
     (name, value)

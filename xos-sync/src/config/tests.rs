@@ -116,7 +116,8 @@ ansible: {program: /opt/ansible, deadline: 5 min, check: true}
     .ansible;
     assert_eq!((ansible.proxy, ansible.save_output, ansible.check), (Proxy::Off, true, true));
     assert_eq!((ansible.program, ansible.deadline), ("/opt/ansible".into(), Some(Duration::from_secs(300))));
-    check("proxy_ssh: {user: me}\n", "config.yaml:1: proxy_ssh needs proxy_ssh.enabled: true or false");
+    let needs = "config.yaml:1: proxy_ssh needs proxy_ssh.enabled: true or false";
+    assert_eq!(error("proxy_ssh: {user: me}\n"), needs);
 }
 
 #[test]
