@@ -170,10 +170,11 @@ impl Lab {
         run.await.map_err(|error| error.chain())
     }
 
-    /// Runs until nothing is ready; the status of the object then.
+    /// Runs until nothing is ready; the last status of the object then.
     pub(crate) async fn status(&self, site: &Site) -> String {
         let _ = self.once().await;
-        self.core.get::<Site>(site.id).await.unwrap().backend_status.clone()
+        let status = self.core.get::<Site>(site.id).await.unwrap().backend_status.clone();
+        status.strip_prefix("Provisioning in progress // ").unwrap_or(&status).to_owned()
     }
 
     /// What a file in the folder holds.
