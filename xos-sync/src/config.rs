@@ -32,6 +32,7 @@ mod dictionary;
 mod engine;
 mod environment;
 mod error;
+mod event_bus;
 mod keys;
 pub(crate) mod load;
 mod logging;
@@ -49,6 +50,7 @@ pub use self::accessor::{Accessor, AccessorKind, CoreChoice, DEFAULT_ENDPOINT, D
 pub use self::engine::Engine;
 pub use self::environment::Environment;
 pub use self::error::{ConfigError, EXIT_CONFIG, Origin, Problem};
+pub use self::event_bus::{EventBus, EventBusKind, SaslMechanism};
 pub use self::logging::{Color, LogFormat, LogLevel, LogOutput, LogTarget, Logging, Rotation};
 pub use self::reference::reference;
 pub use self::serving::Serving;
@@ -86,6 +88,8 @@ pub struct Config {
     pub accessor: Accessor,
     /// How the engine runs steps.
     pub engine: Engine,
+    /// How programs tell each other what happened.
+    pub event_bus: EventBus,
     /// Where log lines go, and how.
     pub logging: Logging,
     /// Stop as soon as nothing is ready (`--once`).
@@ -124,6 +128,7 @@ impl Default for Config {
             required_models: Vec::new(),
             accessor: Accessor::default(),
             engine: Engine::default(),
+            event_bus: EventBus::default(),
             logging: Logging::default(),
             once: false,
             verb: Verb::Run,
