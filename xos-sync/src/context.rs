@@ -8,8 +8,12 @@ use std::task;
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use serde::Serialize;
 use tokio::sync::Notify;
 use xos_model_client::{Caller, ModelAccessor, ModelClient};
+
+use crate::bus::{Bus, Message, ProcessBus, Publisher};
+use crate::step::{StepError, StepResult};
 
 /// What a step is given besides its record: the way to other objects, and what the engine knows of this run.
 ///
@@ -36,12 +40,19 @@ pub struct Context {
 pub(crate) struct Around {
     /// What the synchronizer is called.
     pub(crate) name: String,
+    /// Where events are published.
+    pub(crate) bus: Arc<dyn Bus>,
 }
 
 impl Around {
-    /// What handlers in tests have around them.
+    /// What handlers have around them that need nothing from outside this process.
     pub(crate) fn of(name: impl Into<String>) -> Arc<Self> {
-        Arc::new(Around { name: name.into() })
+        Around::with_bus(name, Arc::new(ProcessBus::new()))
+    }
+
+    /// What handlers have around them that publish events on this bus.
+    pub(crate) fn with_bus(name: impl Into<String>, bus: Arc<dyn Bus>) -> Arc<Self> {
+        Arc::new(Around { name: name.into(), bus })
     }
 }
 
@@ -49,6 +60,7 @@ impl Around {
 struct RunState {
     client: ModelClient,
     around: Arc<Around>,
+    publisher: Publisher,
     attempt: u16,
     superseded: AtomicBool,
     changed: Notify,
@@ -66,9 +78,25 @@ impl Context {
         around: &Arc<Around>,
         attempt: u16,
     ) -> Self {
+        Context::publishing(accessor, by, around, attempt, Publisher::Anybody)
+    }
+
+    /// What the handler of an event is given.
+    pub(crate) fn of_event(accessor: Arc<dyn ModelAccessor>, around: &Arc<Around>, attempt: u16) -> Self {
+        Context::publishing(accessor, Caller::Pull, around, attempt, Publisher::EventStep)
+    }
+
+    fn publishing(
+        accessor: Arc<dyn ModelAccessor>,
+        by: Caller,
+        around: &Arc<Around>,
+        attempt: u16,
+        publisher: Publisher,
+    ) -> Self {
         let run = RunState {
             client: ModelClient::new(accessor, by),
             around: around.clone(),
+            publisher,
             attempt,
             superseded: AtomicBool::new(false),
             changed: Notify::new(),
@@ -115,6 +143,50 @@ impl Context {
     /// The name of the synchronizer.
     pub fn synchronizer(&self) -> &str {
         &self.run.around.name
+    }
+
+    /// Publishes an event as JSON, and returns when its delivery is confirmed.
+    ///
+    /// Events of one key come in the order in which they were published. Without a broker they reach the event steps
+    /// of this process, and do not survive it.
+    ///
+    /// # Cancellation
+    ///
+    /// When the future is dropped, the event may have been published or not.
+    ///
+    /// # Errors
+    ///
+    /// A value that JSON has no words for, a topic without a name, a broker that is away, and readers that are so far
+    /// behind that there is no room within 30 s.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use serde::Serialize;
+    /// use xos_sync::prelude::*;
+    ///
+    /// #[derive(Serialize)]
+    /// struct Restarted {
+    ///     pod: String,
+    /// }
+    ///
+    /// async fn tell(ctx: &Context, pod: &str) -> StepResult {
+    ///     ctx.publish("pods", pod, &Restarted { pod: pod.to_owned() }).await
+    /// }
+    /// ```
+    pub async fn publish<'k>(
+        &self,
+        topic: &str,
+        key: impl Into<Option<&'k str>>,
+        json: &impl Serialize,
+    ) -> StepResult {
+        let key = key.into();
+        let value = serde_json::to_vec(json).map_err(|error| {
+            StepError::failed(format!("topic {topic}: the event cannot be written as JSON: {error}"))
+        })?;
+        let run = &self.run;
+        let message = Message { topic, key: key.map(str::as_bytes), value, from: run.publisher };
+        Ok(run.around.bus.publish(message).await?)
     }
 
     pub(crate) fn supersede(&self) {

@@ -23,6 +23,7 @@
 #![deny(missing_docs)]
 
 pub mod args;
+mod bus;
 pub mod config;
 mod context;
 mod core;
@@ -58,6 +59,7 @@ pub mod __private {
 }
 
 pub use args::{Args, Verb};
+pub use bus::{Event, EventError};
 pub use config::Config;
 pub use context::Context;
 pub use core::open_core;

@@ -1,5 +1,6 @@
 //! What a service author needs: `use xos_sync::prelude::*;`
 
+pub use crate::bus::Event;
 pub use crate::config::Config;
 pub use crate::context::Context;
 pub use crate::run::run_synchronizer;

@@ -114,7 +114,7 @@ pub trait SyncStep: Send + Sync + 'static {
 }
 
 /// The last part of a type's path, without its parameters.
-fn short_type_name<T: ?Sized>() -> &'static str {
+pub(crate) fn short_type_name<T: ?Sized>() -> &'static str {
     let path = std::any::type_name::<T>();
     let path = path.split('<').next().unwrap_or(path);
     path.rsplit("::").next().unwrap_or(path)
