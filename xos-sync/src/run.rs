@@ -153,7 +153,7 @@ impl Run {
         let span = span_of(&name);
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
-        let around = Around::of(name.clone());
+        let around = Around::with_bus(name.clone(), crate::bus::open(&config, &name)?);
         Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
     }
 
