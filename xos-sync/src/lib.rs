@@ -65,7 +65,7 @@ pub use context::Context;
 pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
 pub use run::{run_on, run_synchronizer, run_until};
-pub use step::{StepError, StepErrorKind, StepResult, SyncStep};
+pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep};
 pub use synchronizer::Synchronizer;
 pub use tokio;
 pub use tracing;

@@ -4,7 +4,7 @@ pub use crate::bus::Event;
 pub use crate::config::Config;
 pub use crate::context::Context;
 pub use crate::run::run_synchronizer;
-pub use crate::step::{StepError, StepErrorKind, StepResult, SyncStep};
+pub use crate::step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep};
 pub use crate::synchronizer::Synchronizer;
 #[cfg(feature = "embedded")]
 pub use crate::testing::MockAccessor;

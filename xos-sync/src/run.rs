@@ -1,5 +1,6 @@
 //! Running a synchronizer.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::io::Write as _;
 use std::sync::Arc;
@@ -172,8 +173,9 @@ impl Run {
             return Ok(());
         };
         let steps: Vec<&str> = self.service.steps.iter().map(|step| step.name()).collect();
-        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref()));
-        if self.service.steps.is_empty() {
+        let policies: Vec<&str> = self.service.policies.iter().map(|policy| policy.name()).collect();
+        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref(), &policies));
+        if self.service.steps.is_empty() && self.service.policies.is_empty() {
             span.in_scope(lines::nothing_to_do);
             return Ok(());
         }
@@ -337,9 +339,7 @@ impl Run {
         let mut questions = self.questions.lock().await;
         loop {
             let schema = self.accessor.schema();
-            let layout = self
-                .span
-                .in_scope(|| Layout::new(schema, &self.service.steps, &self.service.hooks, &self.graph));
+            let layout = self.span.in_scope(|| Layout::new(schema, &self.service, &self.graph));
             let options = Options {
                 around: self.around.clone(),
                 engine: self.config.engine.clone(),
@@ -356,19 +356,23 @@ impl Run {
         }
     }
 
-    /// How many live objects the steps take.
+    /// How many live objects the steps and policies look at.
     async fn count(&self) -> Result<usize> {
-        let mut total = 0;
-        for step in &self.service.steps {
-            let query = Query::live(step.shape().clone());
+        let schema = self.accessor.schema();
+        let shapes = self.service.steps.iter().map(|step| step.shape());
+        let shapes = shapes.chain(self.service.policies.iter().map(|policy| policy.shape()));
+        let mut objects = HashSet::new();
+        for shape in shapes {
+            let Some(root) = schema.model(shape.model()).map(|model| model.root) else { continue };
+            let query = Query::live(shape.clone());
             let mut page = Some(Page::default());
             while let Some(this) = page {
                 let found = self.accessor.find(&query, this).await?;
-                total += found.records.len();
+                objects.extend(found.records.iter().map(|record| (root, record.id())));
                 page = found.next;
             }
         }
-        Ok(total)
+        Ok(objects.len())
     }
 }
 

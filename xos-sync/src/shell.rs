@@ -24,6 +24,7 @@ mod hooks;
 mod inbox;
 pub(crate) mod layout;
 pub(crate) mod lines;
+mod policies;
 mod polls;
 pub(crate) mod questions;
 mod reads;

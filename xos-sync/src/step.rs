@@ -2,9 +2,12 @@
 
 mod erased;
 mod error;
+mod policy;
 
 pub(crate) use erased::{AnyHook, AnyStep, Did, erase, erase_hook};
 pub use error::{StepError, StepErrorKind};
+pub use policy::ModelPolicy;
+pub(crate) use policy::{AnyPolicy, Handler, erase_policy};
 
 use std::future::Future;
 use std::time::Duration;

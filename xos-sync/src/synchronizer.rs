@@ -10,7 +10,9 @@ use xos_model_client::{Model, ModelDef};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
-use crate::step::{AnyHook, AnyStep, StepResult, SyncStep, erase, erase_hook};
+use crate::step::{
+    AnyHook, AnyPolicy, AnyStep, ModelPolicy, StepResult, SyncStep, erase, erase_hook, erase_policy,
+};
 
 /// What a synchronizer consists of: its name, its models and its steps.
 ///
@@ -43,6 +45,8 @@ pub struct Synchronizer {
     pub(crate) models: Vec<&'static ModelDef>,
     pub(crate) steps: Vec<Arc<dyn AnyStep>>,
     pub(crate) hooks: Vec<Arc<dyn AnyHook>>,
+    pub(crate) policies: Vec<Arc<dyn AnyPolicy>>,
+    pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
 }
 
@@ -56,6 +60,8 @@ impl Synchronizer {
             models: Vec::new(),
             steps: Vec::new(),
             hooks: Vec::new(),
+            policies: Vec::new(),
+            policy_hooks: Vec::new(),
             recipe: None,
         }
     }
@@ -102,6 +108,39 @@ impl Synchronizer {
     {
         self.models.push(M::def());
         self.hooks.push(erase_hook(hook));
+        self
+    }
+
+    /// A policy, and its model. Of several policies that look at one object, each is called, in the order they were
+    /// given here, and the result is written once.
+    pub fn policy<P: ModelPolicy>(mut self, policy: P) -> Self {
+        self.models.push(P::Model::def());
+        self.policies.push(erase_policy(policy));
+        self
+    }
+
+    /// Something to do each time the policies of a live object of `M` (or of a model that inherits from it) have
+    /// succeeded and that was stored. The object is not free before it returns; an error is logged and the policies are
+    /// tried again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use xos_sync::prelude::*;
+    ///
+    /// let hello = Synchronizer::new("hello").after_policy_save(|_ctx: Context, o: Site| async move {
+    ///     println!("{}: {}", o.name, o.policy_status.as_deref().unwrap_or_default());
+    ///     Ok(())
+    /// });
+    /// ```
+    pub fn after_policy_save<M, F, R>(mut self, hook: F) -> Self
+    where
+        M: Model,
+        F: Fn(Context, M) -> R + Send + Sync + 'static,
+        R: Future<Output = StepResult> + Send + 'static,
+    {
+        self.models.push(M::def());
+        self.policy_hooks.push(erase_hook(hook));
         self
     }
 
@@ -161,9 +200,11 @@ impl Synchronizer {
 impl fmt::Debug for Synchronizer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let steps: Vec<&str> = self.steps.iter().map(|step| step.name()).collect();
+        let policies: Vec<&str> = self.policies.iter().map(|policy| policy.name()).collect();
         f.debug_struct("Synchronizer")
             .field("name", &self.name)
             .field("steps", &steps)
+            .field("policies", &policies)
             .finish_non_exhaustive()
     }
 }

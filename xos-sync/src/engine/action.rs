@@ -21,7 +21,8 @@ pub enum Action {
         lane: Lane,
         /// What to do.
         verb: Verb,
-        /// Store `backend_need_delete` before the first effect outside.
+        /// Store before the first effect outside that it has to be undone: `backend_need_delete` in the sync lane,
+        /// `backend_need_delete_policy` in the policy lane.
         claim: bool,
         /// 1 for the first try of this version.
         attempt: u16,
@@ -96,7 +97,7 @@ pub enum Store {
         /// How much of it to write.
         part: Part,
     },
-    /// `backend_need_reap`: the deletion is done.
+    /// `backend_need_reap`: the deletion is done. In the policy lane: nobody but the delete policy had anything to do.
     Reap,
 }
 

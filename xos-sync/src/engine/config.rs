@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::types::ModelId;
+use super::types::{Lane, ModelId};
 
 /// The options of an [`Engine`](super::Engine).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,11 +46,13 @@ pub struct Model {
     pub needs: Vec<ModelId>,
 }
 
-/// At most so many runs at once of the objects of some models together.
+/// At most so many runs at once, in one lane, of the objects of some models together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// The leaf models that share it, for example all that one step takes.
     pub models: Vec<ModelId>,
+    /// Whose runs count.
+    pub lane: Lane,
     /// The limit; 0 counts as 1.
     pub at_most: usize,
 }

@@ -47,6 +47,9 @@ const DUE: u8 = 1;
 const DOOMED: u8 = 2;
 const CLAIMED: u8 = 4;
 const THAWING: u8 = 8;
+const POLICY_CLAIMED: u8 = 16;
+const POLICY_ONLY: u8 = 32;
+const POLICY_LANE: u8 = 64;
 
 /// Where an entry is. Exactly one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +154,32 @@ impl Entry {
         matches!(self.place, Place::Running | Place::Storing)
     }
 
+    pub(super) const fn policy_claimed(&self) -> bool {
+        self.flags & POLICY_CLAIMED != 0
+    }
+
+    /// No step takes the doomed object.
+    pub(super) const fn policy_only(&self) -> bool {
+        self.flags & POLICY_ONLY != 0
+    }
+
+    /// The lane whose ready ring it is in.
+    pub(super) const fn ready_lane(&self) -> Lane {
+        if self.flags & POLICY_LANE == 0 { Lane::Sync } else { Lane::Policy }
+    }
+
+    pub(super) const fn set_policy_claimed(&mut self, on: bool) {
+        self.set(POLICY_CLAIMED, on);
+    }
+
+    pub(super) const fn set_policy_only(&mut self, on: bool) {
+        self.set(POLICY_ONLY, on);
+    }
+
+    pub(super) const fn set_ready_lane(&mut self, lane: Lane) {
+        self.set(POLICY_LANE, matches!(lane, Lane::Policy));
+    }
+
     pub(super) const fn set_due(&mut self, on: bool) {
         self.set(DUE, on);
     }
@@ -243,6 +272,8 @@ pub(super) struct Extra {
     pub(super) policy_due: bool,
     /// The version the policy lane is due at, or that was policed last.
     pub(super) policy_version: Version,
+    /// That is about its deletion, which leaves the version as it was.
+    pub(super) policy_doomed: bool,
     pub(super) policy_barrier: ReadId,
     pub(super) policy_rest: u32,
     /// The clean object is looked at again.
@@ -269,6 +300,7 @@ impl Default for Extra {
             entry: NONE,
             policy_due: false,
             policy_version: Version(0),
+            policy_doomed: false,
             policy_barrier: ReadId(0),
             policy_rest: NONE,
             recheck_at: Moment::NEVER,

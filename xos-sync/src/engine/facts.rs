@@ -48,11 +48,20 @@ impl Engine {
             }
             sync => sync,
         };
-        let mut changed = fact.doomed && !was_doomed;
-        entry.set_doomed(fact.doomed);
         if fact.claimed {
             entry.set_claimed(true);
         }
+        if fact.policy_claimed {
+            entry.set_policy_claimed(true);
+        }
+        entry.set_policy_only(fact.policy_only);
+        let policy_changed = self.policy_fact(slot, fact);
+        let policy_due = self.policy_due(slot);
+        let entry = &mut self.entries[slot];
+        // An old fact may not know that the delete policy has run, after which nobody has anything more to do.
+        let doomed = fact.doomed && (policy_due || !fact.policy_only);
+        let mut changed = policy_changed || (doomed && !was_doomed);
+        entry.set_doomed(doomed);
         match sync {
             Due::At(version) => {
                 changed |= !entry.due() || entry.version != version;
@@ -61,7 +70,6 @@ impl Engine {
             }
             Due::No => entry.set_due(false),
         }
-        changed |= self.policy_fact(slot, fact);
         if changed {
             self.entries[slot].why = fact.why;
         }
@@ -143,15 +151,22 @@ impl Engine {
             Due::At(version) => {
                 let extra = self.extra(slot);
                 let extra = &mut self.extras[extra];
-                let done = !extra.policy_due && extra.policy_version == version;
-                if done && fact.read < extra.policy_barrier {
+                let same = extra.policy_version == version && extra.policy_doomed == fact.doomed;
+                if !extra.policy_due && same && fact.read < extra.policy_barrier {
                     return false;
                 }
-                let changed = !extra.policy_due || extra.policy_version != version;
+                let changed = !extra.policy_due || !same;
                 (extra.policy_due, extra.policy_version) = (true, version);
+                extra.policy_doomed = fact.doomed;
                 changed
             }
         }
+    }
+
+    /// Whether the policy lane has something to do.
+    pub(super) fn policy_due(&self, slot: u32) -> bool {
+        let extra = self.entries[slot].extra;
+        extra != NONE && self.extras[extra].policy_due
     }
 
     /// Honours the backoff of an earlier life of the program.

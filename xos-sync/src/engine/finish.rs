@@ -34,7 +34,7 @@ impl Engine {
         let Some(job) = self.runs.get(run).filter(|job| job.phase == Phase::Running) else { return };
         let (slot, key, verb, version, due, changes) =
             (job.entry, job.key, job.verb, job.version, job.due, job.changes);
-        self.use_limits(job.leaf, false);
+        self.use_limits(job.leaf, verb.lane(), false);
         if slot == NONE {
             self.runs.free(run);
             if let Some(slot) = self.index.find(&self.entries, key) {
@@ -44,17 +44,28 @@ impl Engine {
         }
         match outcome {
             Outcome::Done { recheck } => {
-                if verb == Verb::SyncRecord {
-                    // Only a success proves that the claim was stored. Claiming twice does no harm.
-                    self.entries[slot].set_claimed(true);
+                // Only a success proves that the claim was stored. Claiming twice does no harm.
+                match verb {
+                    Verb::SyncRecord => self.entries[slot].set_claimed(true),
+                    Verb::HandleChange => self.entries[slot].set_policy_claimed(true),
+                    Verb::DeleteRecord | Verb::HandleDelete => {}
                 }
                 if let Some(job) = self.runs.get_mut(run) {
                     job.recheck = recheck;
                 }
                 match verb {
                     Verb::DeleteRecord => self.store(run, Store::Reap, out),
-                    // Nothing reads the status of a deleted object, and its deletion is waiting.
-                    Verb::SyncRecord if self.entries[slot].doomed() => self.over(run, now, out),
+                    // Nothing reads the status of a deleted object, and its deletion is waiting. To store that it is
+                    // policed would say that its delete policy has run.
+                    Verb::SyncRecord | Verb::HandleChange if self.entries[slot].doomed() => {
+                        self.over(run, now, out);
+                    }
+                    // Somebody resurrected it.
+                    Verb::HandleDelete if !self.entries[slot].doomed() => self.over(run, now, out),
+                    // What another program's step has claimed is that one's to reap.
+                    Verb::HandleDelete if self.entries[slot].policy_only() && !self.entries[slot].claimed() => {
+                        self.store(run, Store::Reap, out);
+                    }
                     _ if self.has_to_enact(slot, verb, due) => {
                         self.store(run, Store::Success { as_fetched: version }, out);
                     }
@@ -101,10 +112,13 @@ impl Engine {
             Outcome::Skipped => {
                 // Without newer facts it would be skipped again at once.
                 let entry = &self.entries[slot];
+                let extra = self.policy_due(slot).then(|| &self.extras[entry.extra]);
+                let policy_due = extra.is_some_and(|extra| extra.policy_version == version);
                 let same = match verb {
                     Verb::SyncRecord => entry.blocks() && entry.version == version,
-                    Verb::DeleteRecord => entry.doomed(),
-                    Verb::HandleChange | Verb::HandleDelete => true,
+                    Verb::DeleteRecord => entry.doomed() && extra.is_none(),
+                    Verb::HandleChange => policy_due && !entry.doomed(),
+                    Verb::HandleDelete => policy_due && entry.doomed(),
                 };
                 if same {
                     self.pause_entry(slot, now + self.config.pause);
@@ -127,14 +141,14 @@ impl Engine {
         out: &mut Vec<Action>,
     ) {
         let Some(job) = self.runs.get_mut(run).filter(|job| job.phase == Phase::Storing) else { return };
-        let (slot, key, lane, version, recheck) =
-            (job.entry, job.key, job.verb.lane(), job.version, job.recheck);
+        let (slot, key, verb, version, recheck) = (job.entry, job.key, job.verb, job.version, job.recheck);
+        let lane = verb.lane();
         let Some(what) = job.store else { return };
         match result {
             Ok(stored) => {
                 match what {
                     Store::Success { .. } => {
-                        self.done(slot, lane, stored);
+                        self.done(slot, verb, stored);
                         if lane == Lane::Sync {
                             self.set_recheck(slot, recheck, now);
                         }
@@ -242,7 +256,8 @@ impl Engine {
         if attempts == 1 && self.entries[slot].waiters != NONE {
             out.push(Action::Note(Note::Blocking { key, waiters: self.count_waiters(slot) }));
         }
-        if shown && !grows {
+        // A policy has no register: its backoff is kept in memory alone.
+        if shown && (!grows || lane == Lane::Policy) {
             return self.over(run, now, out);
         }
         let part = if shown { Part::Register } else { Part::Whole };
@@ -268,13 +283,13 @@ impl Engine {
     }
 
     /// This version of a lane is done. Whatever was told of a newer one stays due.
-    fn done(&mut self, slot: u32, lane: Lane, version: Version) {
+    fn done(&mut self, slot: u32, verb: Verb, version: Version) {
         let barrier = self.reads.barrier();
-        self.forget_rest(slot, lane);
+        self.forget_rest(slot, verb.lane());
         let entry = &mut self.entries[slot];
-        match lane {
+        let (was_active, did_block) = (entry.active(), entry.blocks());
+        match verb.lane() {
             Lane::Sync => {
-                let (was_active, did_block) = (entry.active(), entry.blocks());
                 if !entry.due() || entry.version == version {
                     entry.set_due(false);
                     entry.version = version;
@@ -283,13 +298,20 @@ impl Engine {
                 self.restand(slot, was_active, did_block);
             }
             Lane::Policy => {
-                if entry.extra != NONE {
-                    let extra = &mut self.extras[entry.extra];
-                    if !extra.policy_due || extra.policy_version == version {
-                        extra.policy_due = false;
-                        extra.policy_version = version;
-                        extra.policy_barrier = barrier;
-                    }
+                if entry.extra == NONE {
+                    return;
+                }
+                let doomed = verb == Verb::HandleDelete;
+                let extra = &mut self.extras[entry.extra];
+                let same = extra.policy_version == version && extra.policy_doomed == doomed;
+                if extra.policy_due && !same {
+                    return;
+                }
+                (extra.policy_due, extra.policy_version) = (false, version);
+                (extra.policy_doomed, extra.policy_barrier) = (doomed, barrier);
+                if entry.policy_only() {
+                    entry.set_doomed(false);
+                    self.restand(slot, was_active, did_block);
                 }
             }
         }
@@ -358,7 +380,7 @@ impl Engine {
     fn has_to_enact(&self, slot: u32, verb: Verb, due: bool) -> bool {
         let entry = &self.entries[slot];
         match verb.lane() {
-            Lane::Policy => entry.extra != NONE && self.extras[entry.extra].policy_due,
+            Lane::Policy => self.policy_due(slot),
             Lane::Sync if due => entry.due(),
             Lane::Sync => entry.due() || (entry.rest != NONE && self.rests[entry.rest].stored),
         }

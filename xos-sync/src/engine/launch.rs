@@ -17,14 +17,15 @@ impl Engine {
             }
             let (reads, paused, limits_of, used, config) =
                 (&self.reads, &self.paused_models, &self.limits_of, &self.limit_used, &self.config);
-            let may_start = |model: ModelId, class: Class| {
+            let may_start = |model: ModelId, lane: Lane, class: Class| {
                 let at = model.0 as usize;
                 let read =
                     if class == Class::Delete { reads.may_delete(model) } else { reads.may_sync(model) };
                 read && !paused[at]
-                    && limits_of[at]
-                        .iter()
-                        .all(|&limit| used[limit as usize] < config.limits[limit as usize].at_most.max(1))
+                    && limits_of[at].iter().all(|&at| {
+                        let limit = &config.limits[at as usize];
+                        limit.lane != lane || used[at as usize] < limit.at_most.max(1)
+                    })
             };
             let Some(slot) = self.rings.pop(&mut self.entries, may_start) else { return };
             self.set_place(slot, Place::Idle);
@@ -80,10 +81,14 @@ impl Engine {
             since: now,
             changes: self.changes,
         });
-        let claim = verb == Verb::SyncRecord && !entry.claimed();
+        let claim = match verb {
+            Verb::SyncRecord => !entry.claimed(),
+            Verb::HandleChange => !entry.policy_claimed(),
+            Verb::DeleteRecord | Verb::HandleDelete => false,
+        };
         entry.at = run.slot;
         self.set_place(slot, Place::Running);
-        self.use_limits(leaf, true);
+        self.use_limits(leaf, verb.lane(), true);
         out.push(Action::Start {
             run,
             key,
@@ -99,9 +104,9 @@ impl Engine {
     }
 
     /// Counts a run of this model against its limits, or no longer.
-    pub(super) fn use_limits(&mut self, model: ModelId, on: bool) {
+    pub(super) fn use_limits(&mut self, model: ModelId, lane: Lane, on: bool) {
         let Some(limits) = self.limits_of.get(model.0 as usize) else { return };
-        for &limit in limits {
+        for &limit in limits.iter().filter(|limit| self.config.limits[**limit as usize].lane == lane) {
             let used = &mut self.limit_used[limit as usize];
             *used = if on { *used + 1 } else { used.saturating_sub(1) };
         }

@@ -217,6 +217,11 @@ impl Engine {
             .count()
     }
 
+    /// Whether the sync lane of this object is due, as far as is known.
+    pub fn is_due(&self, key: ObjectKey) -> bool {
+        self.index.find(&self.entries, key).is_some_and(|slot| self.entries[slot].blocks())
+    }
+
     /// Whether nothing can start, nothing runs, nothing waits to be stored and every observed model has been
     /// read: what is left waits for a moment, for an object, or for a change. `--once` ends here.
     pub fn is_quiet(&self) -> bool {

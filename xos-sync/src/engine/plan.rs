@@ -56,9 +56,13 @@ impl Engine {
                     self.set_place(slot, Place::Held);
                 } else if let Some(target) = self.blocker(slot, verb) {
                     self.wait(slot, target);
-                } else if place != Place::Ready || self.entries[slot].class != class {
+                } else if place != Place::Ready
+                    || self.entries[slot].class != class
+                    || self.entries[slot].ready_lane() != verb.lane()
+                {
                     self.unplace(slot);
                     self.entries[slot].class = class;
+                    self.entries[slot].set_ready_lane(verb.lane());
                     self.set_place(slot, Place::Ready);
                     self.rings.push(&mut self.entries, slot);
                 }
@@ -90,7 +94,7 @@ impl Engine {
             }
         }
         let rest = self.rest(entry.rest, entry.version, entry.doomed());
-        if entry.active() {
+        if entry.due() || (entry.doomed() && !entry.policy_only()) {
             let verb = if entry.doomed() { Verb::DeleteRecord } else { Verb::SyncRecord };
             return match plan(entry, verb, rest, pause, watch, now) {
                 Ok((class, attempts)) => {

@@ -1,4 +1,4 @@
-//! The ready objects: one ring for each class of work and each leaf model.
+//! The ready objects: one ring for each class of work and each lane of a leaf model.
 //!
 //! Classes take turns by weight, models within a class one by one, objects within a model first come, first
 //! served. So a thousand retries do not delay a user's change, a model with 100,000 dirty objects does not
@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 use super::entry::{Class, Entry};
 use super::slab::{NONE, Slab, push, unlink};
-use super::types::ModelId;
+use super::types::{Lane, ModelId};
 
 /// Whose turn it is. Within each sixteen starts: 6 changes, 5 found by a scan, 2 retries, 2 re-checks, and one
 /// deletion: deletions yield to syncs, but are not starved by them. A turn nobody takes goes to the first class
@@ -21,9 +21,10 @@ const TURNS: [Class; 16] = {
 /// The rings.
 #[derive(Debug, Default)]
 pub(super) struct Rings {
+    /// Two for each model: one for each lane.
     models: Vec<PerModel>,
-    /// Models that may have something, in the order of their turns.
-    queues: [VecDeque<ModelId>; Class::COUNT],
+    /// Places in `models` that may have something, in the order of their turns.
+    queues: [VecDeque<u32>; Class::COUNT],
     turn: usize,
 }
 
@@ -36,24 +37,24 @@ struct PerModel {
 impl Rings {
     pub(super) fn new(models: usize) -> Self {
         let empty = PerModel { heads: [NONE; Class::COUNT], queued: [false; Class::COUNT] };
-        Self { models: vec![empty; models], ..Self::default() }
+        Self { models: vec![empty; 2 * models], ..Self::default() }
     }
 
     /// Appends an entry to the ring of its class and leaf.
     pub(super) fn push(&mut self, entries: &mut Slab<Entry>, slot: u32) {
-        let (leaf, class) = (entries[slot].leaf, entries[slot].class as usize);
-        let Some(model) = self.models.get_mut(leaf.0 as usize) else { return };
+        let (place, class) = (place_of(&entries[slot]), entries[slot].class as usize);
+        let Some(model) = self.models.get_mut(place as usize) else { return };
         model.heads[class] = push(entries, model.heads[class], slot);
         if !model.queued[class] {
             model.queued[class] = true;
-            self.queues[class].push_back(leaf);
+            self.queues[class].push_back(place);
         }
     }
 
     /// Takes an entry out of its ring.
     pub(super) fn remove(&mut self, entries: &mut Slab<Entry>, slot: u32) {
-        let (leaf, class) = (entries[slot].leaf, entries[slot].class as usize);
-        let Some(model) = self.models.get_mut(leaf.0 as usize) else { return };
+        let (place, class) = (place_of(&entries[slot]), entries[slot].class as usize);
+        let Some(model) = self.models.get_mut(place as usize) else { return };
         model.heads[class] = unlink(entries, model.heads[class], slot);
     }
 
@@ -61,7 +62,7 @@ impl Rings {
     pub(super) fn pop(
         &mut self,
         entries: &mut Slab<Entry>,
-        may_start: impl Fn(ModelId, Class) -> bool,
+        may_start: impl Fn(ModelId, Lane, Class) -> bool,
     ) -> Option<u32> {
         let first = TURNS[self.turn % TURNS.len()];
         let popped = std::iter::once(first)
@@ -77,25 +78,31 @@ impl Rings {
         &mut self,
         entries: &mut Slab<Entry>,
         class: Class,
-        may_start: impl Fn(ModelId, Class) -> bool,
+        may_start: impl Fn(ModelId, Lane, Class) -> bool,
     ) -> Option<u32> {
         let at = class as usize;
         for _ in 0..self.queues[at].len() {
-            let leaf = self.queues[at].pop_front()?;
-            let model = &mut self.models[leaf.0 as usize];
+            let place = self.queues[at].pop_front()?;
+            let model = &mut self.models[place as usize];
             let slot = model.heads[at];
             if slot == NONE {
                 model.queued[at] = false;
                 continue;
             }
-            self.queues[at].push_back(leaf);
-            if may_start(leaf, class) {
+            self.queues[at].push_back(place);
+            let lane = if place % 2 == 0 { Lane::Sync } else { Lane::Policy };
+            if may_start(ModelId((place / 2) as u16), lane, class) {
                 model.heads[at] = unlink(entries, slot, slot);
                 return Some(slot);
             }
         }
         None
     }
+}
+
+/// Where the rings of an entry's leaf and lane are.
+fn place_of(entry: &Entry) -> u32 {
+    2 * u32::from(entry.leaf.0) + u32::from(entry.ready_lane() == Lane::Policy)
 }
 
 #[cfg(test)]
@@ -117,7 +124,7 @@ mod tests {
         let (mut rings, mut entries) = (Rings::new(3), Slab::default());
         fill(&mut rings, &mut entries, 0, Class::Found, 1000);
         fill(&mut rings, &mut entries, 2, Class::Found, 3);
-        let slots: Vec<u32> = (0..8).filter_map(|_| rings.pop(&mut entries, |_, _| true)).collect();
+        let slots: Vec<u32> = (0..8).filter_map(|_| rings.pop(&mut entries, |_, _, _| true)).collect();
         let leaves: Vec<u16> = slots.into_iter().map(|slot| entries[slot].leaf.0).collect();
         assert_eq!(leaves, [0, 2, 0, 2, 0, 2, 0, 0]);
     }
@@ -130,7 +137,7 @@ mod tests {
         }
         let mut counts = [0; Class::COUNT];
         for _ in 0..64 {
-            let slot = rings.pop(&mut entries, |_, _| true).unwrap();
+            let slot = rings.pop(&mut entries, |_, _, _| true).unwrap();
             counts[entries[slot].class as usize] += 1;
         }
         assert_eq!(counts, [24, 20, 8, 8, 4]);
@@ -142,8 +149,8 @@ mod tests {
         fill(&mut rings, &mut entries, 0, Class::Retry, 5);
         fill(&mut rings, &mut entries, 1, Class::Delete, 5);
         rings.remove(&mut entries, 2);
-        assert_eq!(rings.pop(&mut entries, |_, _| false), None);
-        let mut next = |model: u16| rings.pop(&mut entries, |m, _| m.0 == model);
+        assert_eq!(rings.pop(&mut entries, |_, _, _| false), None);
+        let mut next = |model: u16| rings.pop(&mut entries, |m, _, _| m.0 == model);
         let order: Vec<_> = [0, 1, 0, 0, 1, 0, 0].into_iter().map(&mut next).collect();
         assert_eq!(order, [Some(0), Some(5), Some(1), Some(3), Some(6), Some(4), None]);
     }

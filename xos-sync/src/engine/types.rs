@@ -209,10 +209,15 @@ pub struct Fact<'a> {
     pub sync: Due,
     /// The policy lane; [`Due::No`] where no policies run.
     pub policy: Due,
-    /// Soft-deleted and not yet given to the reaper: `deleted && !backend_need_reap`.
+    /// Soft-deleted and not yet given to the reaper (`deleted && !backend_need_reap`), and somebody here has to work
+    /// on that: a step takes it, or its policy lane is due. What is due in the policy lane is the delete policy then.
     pub doomed: bool,
     /// `backend_need_delete` is stored already.
     pub claimed: bool,
+    /// `backend_need_delete_policy` is stored already.
+    pub policy_claimed: bool,
+    /// Of a doomed object: no step takes it. When its delete policy has run, nobody here has anything more to do.
+    pub policy_only: bool,
     /// The objects it depends on: targets of its links and of the `dependency_graph`. Order does not matter;
     /// itself and repetitions are ignored. Needed only when something is due or it is doomed.
     pub links: &'a [ObjectKey],
@@ -235,6 +240,8 @@ impl<'a> Fact<'a> {
             policy: Due::No,
             doomed: false,
             claimed: false,
+            policy_claimed: false,
+            policy_only: false,
             links: &[],
             retry: None,
             recheck: None,

@@ -5,7 +5,9 @@ use xos_model_client::{ObjectId, Record, Timestamp, Value};
 use super::clock::Clock;
 use super::layout::{Leaf, value};
 use super::status::{Register, last_message};
-use crate::engine::{Due, Fact, ModelId, Moment, ObjectKey, ReadId, Retry, TextHash, Version, Why};
+use crate::engine::{
+    Due, Fact, Lane, ModelId, Moment, ObjectKey, ReadId, Retry, TextHash, Verb, Version, Why,
+};
 
 /// The engine's number of a version: the bits of the double, in the order of the doubles.
 pub(crate) fn version_of(time: Timestamp) -> Version {
@@ -33,34 +35,42 @@ pub(crate) fn id_of(key: ObjectKey) -> ObjectId {
 #[derive(Clone, Debug)]
 pub(crate) struct Status {
     pub(crate) id: ObjectId,
+    /// The sync lane.
     pub(crate) due: Due,
+    /// The policy lane; of a deleted object, its delete policy.
+    pub(crate) policy: Due,
     pub(crate) doomed: bool,
     /// Soft-deleted, whether somebody has to work on that or not.
     pub(crate) deleted: bool,
+    /// Deleted, and no step takes it.
+    pub(crate) policy_only: bool,
     claimed: bool,
+    policy_claimed: bool,
     retry: Option<Retry>,
     recheck: Option<Moment>,
 }
 
-/// What a record says about its object. Nothing is due when no step takes it.
+/// What a record says about its object. In the sync lane nothing is due when no step takes it.
 pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
     let at = &leaf.at;
     let flag = |at| value(record, at).as_bool().unwrap_or(false);
-    let time = |at| value(record, at).as_time();
     let deleted = flag(at.deleted);
-    let version = time(at.updated).max(time(at.changed_by_policy));
     let stale = is_stale(leaf, record);
     let due = stale && may_be_synced(leaf, record);
     let doomed = deleted && !flag(at.need_reap);
     let selected = (due || doomed) && selects(leaf, record);
-    let version = version_of(version.unwrap_or_default());
+    let policy = if has_to_be_policed(leaf, record) { Due::At(policy_version(leaf, record)) } else { Due::No };
+    let version = sync_version(leaf, record);
     let retry = (due || doomed).then(|| retry_of(leaf, record, clock)).flatten();
     Status {
         id: id(record, at.id),
         due: if due && selected { Due::At(version) } else { Due::No },
-        doomed: doomed && selected,
+        policy,
+        doomed: doomed && (selected || policy != Due::No),
         deleted,
+        policy_only: doomed && !selected,
         claimed: flag(at.need_delete),
+        policy_claimed: flag(at.need_delete_policy),
         retry,
         recheck: if stale || doomed { None } else { recheck_of(leaf, record, clock) },
     }
@@ -71,6 +81,34 @@ pub(crate) fn is_stale(leaf: &Leaf, record: &Record) -> bool {
     let time = |at| value(record, at).as_time();
     let enacted = time(leaf.at.enacted);
     enacted.is_none() || time(leaf.at.updated).max(time(leaf.at.changed_by_policy)) > enacted
+}
+
+/// Whether policies have to look at the object.
+///
+/// Deleting an object unsets `policed` and leaves its version as it was. A policy that was at work meanwhile may then
+/// store what it had seen; that the delete policy has run is known by `backend_need_delete_policy`, which only that
+/// takes back.
+fn has_to_be_policed(leaf: &Leaf, record: &Record) -> bool {
+    let flag = |at| value(record, at).as_bool().unwrap_or(false);
+    let at = &leaf.at;
+    if leaf.policies.is_empty() || (flag(at.deleted) && flag(at.need_reap)) {
+        return false;
+    }
+    let time = |at| value(record, at).as_time();
+    let policed = time(at.policed);
+    let stale = policed.is_none() || time(at.updated).max(time(at.changed_by_step)) > policed;
+    if flag(at.deleted) { stale || flag(at.need_delete_policy) } else { stale && !flag(at.no_policy) }
+}
+
+/// The version that policies work on.
+pub(crate) fn policy_version(leaf: &Leaf, record: &Record) -> Version {
+    let time = |at| value(record, at).as_time();
+    version_of(time(leaf.at.updated).max(time(leaf.at.changed_by_step)).unwrap_or_default())
+}
+
+/// Whether no policy has looked at the object yet.
+pub(crate) fn was_never_policed(leaf: &Leaf, record: &Record) -> bool {
+    !value(record, leaf.at.policed).as_time().is_some_and(Timestamp::is_set)
 }
 
 /// Whether nothing about the object itself keeps steps away from it.
@@ -143,8 +181,11 @@ impl Status {
     pub(crate) fn fact<'a>(&self, leaf: &Leaf, read: ReadId, why: Why, links: &'a [ObjectKey]) -> Fact<'a> {
         Fact {
             sync: self.due,
+            policy: self.policy,
             doomed: self.doomed,
             claimed: self.claimed,
+            policy_claimed: self.policy_claimed,
+            policy_only: self.policy_only,
             retry: self.retry,
             recheck: self.recheck,
             why,
@@ -155,19 +196,38 @@ impl Status {
 
     /// Whether its next run reads it anew, because it claims it first.
     pub(crate) fn will_be_claimed(&self) -> bool {
-        !self.claimed && !self.doomed
+        let claimed = if self.policy == Due::No { self.claimed } else { self.policy_claimed };
+        !claimed && !self.doomed
     }
 
     /// Whether there is anything to do.
     pub(crate) fn asks_for_work(&self) -> bool {
-        self.doomed || self.due != Due::No
+        self.doomed || self.due != Due::No || self.policy != Due::No
+    }
+
+    /// Whether a run that is to do this finds what it was started for.
+    pub(crate) fn asks_for(&self, verb: Verb) -> bool {
+        match verb {
+            Verb::SyncRecord => self.due != Due::No,
+            Verb::DeleteRecord => self.doomed && self.policy == Due::No,
+            Verb::HandleChange => self.policy != Due::No && !self.deleted,
+            Verb::HandleDelete => self.policy != Due::No && self.deleted,
+        }
     }
 }
 
-/// The version that a run works on.
-pub(crate) fn worked_on(leaf: &Leaf, record: &Record) -> Version {
+/// The version that a run in the sync lane works on.
+fn sync_version(leaf: &Leaf, record: &Record) -> Version {
     let time = |at| value(record, at).as_time();
     version_of(time(leaf.at.updated).max(time(leaf.at.changed_by_policy)).unwrap_or_default())
+}
+
+/// The version that a run works on.
+pub(crate) fn worked_on(leaf: &Leaf, record: &Record, lane: Lane) -> Version {
+    match lane {
+        Lane::Sync => sync_version(leaf, record),
+        Lane::Policy => policy_version(leaf, record),
+    }
 }
 
 #[cfg(test)]

@@ -1,23 +1,30 @@
 //! After-save hooks: what authors want done each time a success was stored.
 
 use tokio::task::{JoinError, JoinSet};
-use xos_model_client::{Caller, Record};
+use xos_model_client::Record;
 
-use super::{Io, Shell};
+use super::runs::caller_of;
+use super::{Io, Shell, lines};
 use crate::context::Context;
-use crate::engine::{Event, Run, StoreFault};
+use crate::engine::{Event, Lane, Run, StoreFault, Verb};
 
 impl Shell {
     /// Calls the after-save hooks of a success. Whether there are any: the run is over when they are done.
     pub(super) fn hook(&mut self, run: Run, record: Record) -> bool {
         let layout = self.layout.clone();
         let Some(running) = self.running(run) else { return false };
-        let attempt = running.attempt;
-        let Some(leaf) = layout.leaf(running.leaf).filter(|leaf| !leaf.hooks.is_empty()) else {
-            return false;
+        let (attempt, verb) = (running.attempt, running.verb);
+        let Some(leaf) = layout.leaf(running.leaf) else { return false };
+        let hooks = match verb {
+            Verb::SyncRecord => leaf.hooks.clone(),
+            Verb::HandleChange => leaf.policy_hooks.clone(),
+            Verb::DeleteRecord | Verb::HandleDelete => return false,
         };
-        let hooks = leaf.hooks.clone();
-        let context = Context::new(self.accessor.clone(), Caller::Step, &self.home.around, attempt);
+        if hooks.is_empty() {
+            return false;
+        }
+        let by = caller_of(verb.lane());
+        let context = Context::new(self.accessor.clone(), by, &self.home.around, attempt);
         let limit = self.options.engine.step_deadline;
         // A task of its own: it may panic, or block. It ends with this shell.
         let hooks = async move {
@@ -54,7 +61,8 @@ impl Shell {
             return self.tell(Event::Stored(run, Ok(version)));
         };
         let (model_name, pk) = self.names_of(run);
-        tracing::error!(parent: &self.span, e = text, model_name, pk, "sync step failed!");
+        let lane = self.running(run).map_or(Lane::Sync, |running| running.verb.lane());
+        self.span.in_scope(|| lines::failed_outside(lane, &model_name, pk, &text));
         let hash = self.set_text(run, &text);
         if let Some(running) = self.running(run) {
             running.hook_failed = true;

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
-use xos_model_client::{ModelId, ModelInfo, ModelName, Record, Schema, Shape, Value};
+use xos_model_client::{
+    ModelDef, ModelId, ModelInfo, ModelName, QueryKind, Record, Schema, Shape, Value,
+};
 
-use crate::engine;
+use crate::engine::{self, Lane};
 use crate::error::{ErrorKind, Result};
-use crate::step::{AnyHook, AnyStep};
+use crate::step::{AnyHook, AnyPolicy, AnyStep};
+use crate::synchronizer::Synchronizer;
 
 /// Everything the shell looks up by leaf model, made once for a schema.
 pub(crate) struct Layout {
@@ -34,8 +37,11 @@ pub(crate) struct Leaf {
     pub(crate) links: Vec<(usize, ModelId)>,
     /// Dependencies that the dependency graph names by a way back: the model that has the link, and its field.
     pub(crate) reverse: Arc<[ReverseDependency]>,
+    /// The steps that take it; none where only policies look at it.
     pub(crate) handlers: Arc<[Handler]>,
     pub(crate) hooks: Vec<Hook>,
+    pub(crate) policies: Arc<[Policy]>,
+    pub(crate) policy_hooks: Vec<Hook>,
     /// The shortest `requested_interval` of its handlers.
     pub(crate) recheck: Option<Duration>,
 }
@@ -52,6 +58,13 @@ pub(crate) struct ReverseDependency {
 #[derive(Clone)]
 pub(crate) struct Handler {
     pub(crate) step: Arc<dyn AnyStep>,
+    pub(crate) projection: Projection,
+}
+
+/// One policy, with its projection.
+#[derive(Clone)]
+pub(crate) struct Policy {
+    pub(crate) policy: Arc<dyn AnyPolicy>,
     pub(crate) projection: Projection,
 }
 
@@ -114,6 +127,12 @@ pub(crate) struct Positions {
     pub(crate) no_sync: Option<usize>,
     pub(crate) lazy_blocked: Option<usize>,
     pub(crate) name: Option<usize>,
+    pub(crate) policed: Option<usize>,
+    pub(crate) changed_by_step: Option<usize>,
+    pub(crate) policy_status: Option<usize>,
+    pub(crate) policy_code: Option<usize>,
+    pub(crate) need_delete_policy: Option<usize>,
+    pub(crate) no_policy: Option<usize>,
 }
 
 impl Positions {
@@ -133,6 +152,12 @@ impl Positions {
             no_sync: at("no_sync"),
             lazy_blocked: at("lazy_blocked"),
             name: at("name"),
+            policed: at("policed"),
+            changed_by_step: at("changed_by_step"),
+            policy_status: at("policy_status"),
+            policy_code: at("policy_code"),
+            need_delete_policy: at("backend_need_delete_policy"),
+            no_policy: at("no_policy"),
         }
     }
 }
@@ -162,15 +187,10 @@ pub(crate) fn read_dependency_graph(path: &Path) -> Result<DependencyGraph> {
 }
 
 impl Layout {
-    /// What these steps need of this schema.
-    pub(crate) fn new(
-        schema: Arc<Schema>,
-        steps: &[Arc<dyn AnyStep>],
-        hooks: &[Arc<dyn AnyHook>],
-        graph: &DependencyGraph,
-    ) -> Self {
+    /// What the steps and policies of this synchronizer need of this schema.
+    pub(crate) fn new(schema: Arc<Schema>, service: &Synchronizer, graph: &DependencyGraph) -> Self {
         let mut leaves: Vec<Option<Leaf>> =
-            schema.models().iter().map(|model| leaf(&schema, model, steps, hooks)).collect();
+            schema.models().iter().map(|model| leaf(&schema, model, service)).collect();
         let observed: HashSet<ModelId> = leaves.iter().flatten().map(|leaf| leaf.id).collect();
         let mut needs: HashMap<ModelId, HashSet<ModelId>> = HashMap::new();
         for leaf in leaves.iter().flatten() {
@@ -193,25 +213,31 @@ impl Layout {
             observed: observed.contains(&model.id),
             needs: sorted(needs.get(&model.id)),
         });
-        let limits = steps.iter().filter_map(|step| {
-            let family = &schema.model(&step.model().name)?.family;
+        let limit = |model: &ModelDef, lane, at_most: Option<usize>| {
+            let family = &schema.model(&model.name)?.family;
             let models =
                 family.iter().filter(|id| observed.contains(id)).map(|id| engine::ModelId(id.0)).collect();
-            Some(engine::Limit { models, at_most: step.concurrency()? })
-        });
+            Some(engine::Limit { models, lane, at_most: at_most? })
+        };
+        let steps =
+            service.steps.iter().filter_map(|step| limit(step.model(), Lane::Sync, step.concurrency()));
+        let policies = service
+            .policies
+            .iter()
+            .filter_map(|policy| limit(policy.model(), Lane::Policy, policy.concurrency()));
         let models: Vec<_> = models.collect();
-        let limits = limits.collect();
+        let limits = steps.chain(policies).collect();
         // All changes are wanted of models that are observed; of others a step may wait for one object, so the feed
         // tells them all, and those nobody waits for cost one look-up.
         Layout { leaves, models, limits, feed: Vec::new(), schema }
     }
 
-    /// How objects of this leaf model are handled; `None` when no step takes them.
+    /// How objects of this leaf model are handled; `None` when neither steps nor policies look at them.
     pub(crate) fn leaf(&self, id: ModelId) -> Option<&Leaf> {
         self.leaves.get(id.0 as usize)?.as_ref()
     }
 
-    /// All leaf models that a step takes.
+    /// All leaf models that a step takes or a policy looks at.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf> {
         self.leaves.iter().flatten()
     }
@@ -228,31 +254,67 @@ fn sorted(ids: Option<&HashSet<ModelId>>) -> Vec<engine::ModelId> {
     ids
 }
 
-fn leaf(
-    schema: &Schema,
-    model: &ModelInfo,
-    steps: &[Arc<dyn AnyStep>],
-    hooks: &[Arc<dyn AnyHook>],
-) -> Option<Leaf> {
-    let takes = |name: &str| schema.model(name).is_some_and(|base| schema.is_a(model.id, base.id));
-    let handlers: Arc<[Handler]> = steps
+impl Leaf {
+    /// The lists that a scan reads, one after the other, each after this one. Every record is told with what is due in
+    /// both lanes, wherever it was found.
+    ///
+    /// Of deleted objects all are read, also where only policies look at them: `DeletedPolicies` would leave out one
+    /// whose policy stored what it had seen while the object was being deleted.
+    pub(crate) fn next_list(&self, kind: QueryKind) -> Option<QueryKind> {
+        match kind {
+            QueryKind::DirtyPolicies if !self.handlers.is_empty() => Some(QueryKind::DirtyObjects),
+            QueryKind::DeletedObjects => None,
+            _ => Some(QueryKind::DeletedObjects),
+        }
+    }
+
+    /// The first list that a scan reads; `with_clean` objects, it is all that live.
+    pub(crate) fn first_list(&self, with_clean: bool) -> QueryKind {
+        match self.policies.is_empty() {
+            _ if with_clean => QueryKind::Live,
+            true => QueryKind::DirtyObjects,
+            false => QueryKind::DirtyPolicies,
+        }
+    }
+
+    /// Whether a step is known to take every object, so that one that is dirty will be worked on.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.handlers.iter().any(|handler| handler.step.takes_all())
+    }
+}
+
+fn leaf(schema: &Schema, model: &ModelInfo, service: &Synchronizer) -> Option<Leaf> {
+    let takes = |of: &ModelDef| schema.model(&of.name).is_some_and(|base| schema.is_a(model.id, base.id));
+    let projection = |shape: &Arc<Shape>| Projection::new(&model.shape, shape);
+    let handlers: Arc<[Handler]> = service
+        .steps
         .iter()
-        .filter(|step| takes(&step.model().name))
-        .map(|step| Handler { step: step.clone(), projection: Projection::new(&model.shape, step.shape()) })
+        .filter(|step| takes(step.model()))
+        .map(|step| Handler { step: step.clone(), projection: projection(step.shape()) })
         .collect();
-    if handlers.is_empty() || model.def.is_abstract {
+    let policies: Arc<[Policy]> = service
+        .policies
+        .iter()
+        .filter(|policy| takes(policy.model()))
+        .map(|policy| Policy { policy: policy.clone(), projection: projection(policy.shape()) })
+        .collect();
+    if (handlers.is_empty() && policies.is_empty()) || model.def.is_abstract {
         return None;
     }
-    let hooks = hooks
+    let hooks_of = |hooks: &[Arc<dyn AnyHook>]| {
+        let own = hooks.iter().filter(|hook| takes(hook.model()));
+        own.map(|hook| Hook { hook: hook.clone(), projection: projection(hook.shape()) }).collect()
+    };
+    // Records are read in the shape that the model's own step or policy wants, if there is one: nothing has to be
+    // projected then.
+    let wanted = handlers
         .iter()
-        .filter(|hook| takes(&hook.model().name))
-        .map(|hook| Hook { hook: hook.clone(), projection: Projection::new(&model.shape, hook.shape()) })
-        .collect();
-    // Records are read in the shape that the model's own step wants, if there is one: nothing has to be projected then.
-    let own = handlers
-        .iter()
-        .find(|handler| handler.projection.is_same() && handler.step.model().name == *model.name());
-    let shape = own.map_or(&model.shape, |handler| handler.step.shape()).clone();
+        .map(|handler| (handler.step.model(), handler.step.shape(), &handler.projection))
+        .chain(policies.iter().map(|policy| {
+            (policy.policy.model(), policy.policy.shape(), &policy.projection)
+        }))
+        .find(|(of, _, projection)| projection.is_same() && of.name == *model.name());
+    let shape = wanted.map_or(&model.shape, |(_, shape, _)| shape).clone();
     Some(Leaf {
         id: model.id,
         name: model.name().clone(),
@@ -262,8 +324,10 @@ fn leaf(
         links: Vec::new(),
         reverse: Arc::new([]),
         recheck: handlers.iter().filter_map(|handler| handler.step.requested_interval()).min(),
+        hooks: hooks_of(&service.hooks),
+        policy_hooks: hooks_of(&service.policy_hooks),
         handlers,
-        hooks,
+        policies,
     })
 }
 

@@ -12,13 +12,20 @@
 //! | run | `Syncing object`, `Synced object` | `model_name`, `pk` |
 //! | run | `Deleting object`, `Deleted object` | `model_name`, `pk` |
 //! | run | `sync step failed!` | `e`, `model_name`, `pk` |
+//! | start | `Loaded model policies` | `policies` |
+//! | policy | `MODEL POLICY: calling handler` | `sender_name`, `instance`, `policy`, `method`, `model_name`, `pk` |
+//! | policy | `MODEL POLICY: completed handler` | `sender_name`, `instance`, `policy_name`, `method`, `model_name`, `pk` |
+//! | policy | `MODEL POLICY: Exception when running handler` | `e`, `policy_name`, `method`, `model_name`, `pk` |
+//! | policy | `MODEL_POLICY: Saved` | `model_name`, `pk`, `policy_code`, `policy_status` |
+//! | policy | `MODEL POLICY: Object failed to update policed timestamp` | `e`, `model_name`, `pk` |
+//! | policy | `MODEL_POLICY: Exception when storing policy_status` | `e`, `model_name`, `pk` |
 //!
 //! All carry `synchronizer_name`, from the span they are in.
 
 use tracing::{debug, error, info, warn};
 
-use crate::engine::Verb;
-use crate::step::{StepError, StepErrorKind};
+use crate::engine::{Lane, Verb};
+use crate::step::{Handler, StepError, StepErrorKind};
 
 /// A run begins.
 pub(crate) fn started(verb: Verb) {
@@ -49,23 +56,108 @@ pub(crate) fn failed(error: &StepError) {
     }
 }
 
-/// A handler panicked, or took too long.
-pub(crate) fn panicked(text: &str) {
-    error!(e = text, "sync step failed!");
+/// A handler panicked.
+pub(crate) fn panicked(lane: Lane, text: &str) {
+    match lane {
+        Lane::Sync => error!(e = text, "sync step failed!"),
+        Lane::Policy => error!(e = text, "MODEL POLICY: Exception when running handler"),
+    }
+}
+
+/// One call of a handler of a policy.
+pub(crate) struct Call<'a> {
+    pub(crate) leaf: &'a str,
+    pub(crate) object: &'a str,
+    pub(crate) policy: &'static str,
+    pub(crate) handler: Handler,
+}
+
+impl Call<'_> {
+    pub(crate) fn begins(&self) {
+        debug!(
+            sender_name = self.leaf,
+            instance = self.object,
+            policy = self.policy,
+            method = self.handler.method(),
+            "MODEL POLICY: calling handler"
+        );
+    }
+
+    pub(crate) fn completed(&self) {
+        debug!(
+            sender_name = self.leaf,
+            instance = self.object,
+            policy_name = self.policy,
+            method = self.handler.method(),
+            "MODEL POLICY: completed handler"
+        );
+    }
+
+    pub(crate) fn failed(&self, error: &StepError) {
+        let (e, policy_name, method) = (error.chain(), self.policy, self.handler.method());
+        match error.kind() {
+            StepErrorKind::WaitFor { .. } => info!(e, policy_name, method, "MODEL POLICY: handler waits"),
+            StepErrorKind::Interrupted => {
+                info!(e, policy_name, method, "MODEL POLICY: handler interrupted; it will run again");
+            }
+            StepErrorKind::Deferred | StepErrorKind::Innocuous => {
+                let kind = kind(error);
+                info!(e, policy_name, method, kind, "MODEL POLICY: Exception when running handler");
+            }
+            StepErrorKind::Failed => {
+                error!(e, policy_name, method, "MODEL POLICY: Exception when running handler");
+            }
+        }
+    }
 }
 
 fn kind(error: &StepError) -> &'static str {
     if *error.kind() == StepErrorKind::Deferred { "deferred" } else { "innocuous" }
 }
 
-/// A step took longer than its deadline.
-pub(crate) fn timed_out(model_name: &str, pk: i32, text: &str) {
-    error!(model_name, pk, e = text, "sync step failed!");
+/// A run failed outside its handlers: it took longer than its deadline, or its after-save hook failed.
+pub(crate) fn failed_outside(lane: Lane, model_name: &str, pk: i32, text: &str) {
+    match lane {
+        Lane::Sync => error!(model_name, pk, e = text, "sync step failed!"),
+        Lane::Policy => error!(model_name, pk, e = text, "MODEL POLICY: Exception when running handler"),
+    }
 }
 
 /// The status of an object changed: one line on the screen.
-pub(crate) fn stored(model_name: &str, pk: u32, name: &str, code: i64, status: &str) {
-    info!(model_name, pk, object = name, backend_code = code, backend_status = status, "Saved sync object");
+pub(crate) fn stored(lane: Lane, model_name: &str, pk: u32, name: &str, code: i64, status: &str) {
+    match lane {
+        Lane::Sync => info!(
+            model_name,
+            pk,
+            object = name,
+            backend_code = code,
+            backend_status = status,
+            "Saved sync object"
+        ),
+        Lane::Policy => info!(
+            model_name,
+            pk,
+            object = name,
+            policy_code = code,
+            policy_status = status,
+            "MODEL_POLICY: Saved"
+        ),
+    }
+}
+
+/// The core refuses a result.
+pub(crate) fn cannot_store(verb: Verb, is_success: bool, model_name: &str, pk: i32, e: &str) {
+    match (verb.lane(), is_success) {
+        (Lane::Sync, _) => {
+            error!(e, model_name, pk, "the result of a step cannot be stored; trying again");
+        }
+        (Lane::Policy, true) => {
+            error!(e, model_name, pk, "MODEL POLICY: Object failed to update policed timestamp");
+        }
+        (Lane::Policy, false) => {
+            error!(e, model_name, pk, "MODEL_POLICY: Exception when storing policy_status");
+        }
+    }
 }
 
 /// An object is gone for good.
@@ -84,11 +176,15 @@ pub(crate) fn models_missing(missing: &[String]) {
 }
 
 /// The start-up lines about the engines.
-pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>) {
+pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>, policies: &[&str]) {
     info!(step_dir = step_dir.unwrap_or("(built in)"), "Loading sync steps");
     info!(steps = format!("[{}]", steps.join(", ")), "Loaded sync steps");
     info!("Skipping event engine due to no event_steps dir.");
-    info!("Skipping model policies thread due to no model_policies dir.");
+    if policies.is_empty() {
+        info!("Skipping model policies thread due to no model_policies dir.");
+    } else {
+        info!(policies = format!("[{}]", policies.join(", ")), "Loaded model policies");
+    }
 }
 
 /// There is nothing to do.

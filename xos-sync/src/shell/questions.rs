@@ -63,7 +63,7 @@ impl Shell {
                         None => explanation,
                     }
                 }
-                None => "no step of this program takes it".to_owned(),
+                None => "no step or policy of this program looks at it".to_owned(),
             };
             // Who does not wait any more does not want to know.
             let _ = answer.send(text);

@@ -220,13 +220,12 @@ impl Shell {
             return;
         }
         while let Some(model) = self.reads.scans.pop_front() {
-            if self.layout.leaf(model).is_some() {
+            if let Some(leaf) = self.layout.clone().leaf(model) {
                 let read = self.new_read(&[crate::engine::ModelId(model.0)]);
                 self.reads.scanning = Some(Scan { read, outdated: false });
                 // Clean objects are of interest where a step wants to look at them now and then.
                 let with_clean = self.has_rechecks(model) && self.polls.is_whole();
-                let kind = if with_clean { QueryKind::Live } else { QueryKind::DirtyObjects };
-                self.read_page(read, model, kind, Page::first(PAGE));
+                self.read_page(read, model, leaf.first_list(with_clean), Page::first(PAGE));
                 return;
             }
         }
@@ -368,16 +367,15 @@ impl Shell {
         } else {
             self.tell_records(read, &[(leaf, answer)], Why::Scan);
         }
+        let next_list = self.layout.leaf(leaf).and_then(|leaf| leaf.next_list(kind));
         let outdated = self.reads.scanning.is_some_and(|scan| scan.read == read && scan.outdated);
-        match (next, kind) {
+        match (next, next_list) {
             _ if outdated => {
                 self.scan_is_incomplete();
                 self.scanned(read, Complete::Partial);
             }
-            (Some(page), kind) => self.read_page(read, leaf, kind, page),
-            (None, QueryKind::DirtyObjects | QueryKind::Live) => {
-                self.read_page(read, leaf, QueryKind::DeletedObjects, Page::first(PAGE));
-            }
+            (Some(page), _) => self.read_page(read, leaf, kind, page),
+            (None, Some(next)) => self.read_page(read, leaf, next, Page::first(PAGE)),
             // Clean objects that a step wants to look at were not asked for: their absence means nothing.
             (None, _) if self.has_rechecks(leaf) && !self.polls.is_whole() => {
                 self.scanned(read, Complete::Partial);

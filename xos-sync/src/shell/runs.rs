@@ -12,7 +12,9 @@ use super::status;
 use super::worker::{Ended, Job};
 use super::{Shell, facts};
 use crate::context::{Around, Context};
-use crate::engine::{Action, Cancel, Event, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why};
+use crate::engine::{
+    Action, Cancel, Event, Lane, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why,
+};
 
 /// What all runs share: one pointer for each, not one for each of its parts.
 pub(super) struct Home {
@@ -27,7 +29,7 @@ pub(super) struct Running {
     run: Run,
     pub(super) key: ObjectKey,
     pub(super) leaf: ModelId,
-    verb: Verb,
+    pub(super) verb: Verb,
     pub(super) attempt: u16,
     why: Why,
     /// Set while a step is at work.
@@ -126,12 +128,11 @@ impl Shell {
             None => {}
         }
         let status = facts::status_of(leaf, &record, &self.clock);
-        let wanted = match verb {
-            Verb::DeleteRecord | Verb::HandleDelete => status.doomed,
-            _ if status.asks_for_work() => !status.doomed,
-            // A re-check looks at an object that is not dirty.
-            _ => why == Why::Recheck && facts::may_be_looked_at(leaf, &record),
+        // A re-check looks at an object that is not dirty.
+        let may_look = || {
+            verb == Verb::SyncRecord && why == Why::Recheck && facts::may_be_looked_at(leaf, &record)
         };
+        let wanted = status.asks_for(verb) || may_look();
         let mut links = waits_for;
         facts::links_of(leaf, &record, &mut links);
         let fact = status.fact(leaf, read, Why::Scan, &links);
@@ -149,17 +150,29 @@ impl Shell {
         let accessor = self.accessor.clone();
         let home = self.home.clone();
         let Some(running) = self.running(run) else { return };
-        let context = Context::new(accessor, Caller::Step, &home.around, running.attempt);
-        let span = info_span!(
-            parent: &parent,
-            "step",
-            model_name = %leaf.name,
-            pk = running.key.id(),
-            object = name_of(&record),
-            attempt = running.attempt,
-            reason = ?running.why,
-        );
-        running.worked_on = facts::worked_on(leaf, &record);
+        let lane = running.verb.lane();
+        let context = Context::new(accessor, caller_of(lane), &home.around, running.attempt);
+        let span = match lane {
+            Lane::Sync => info_span!(
+                parent: &parent,
+                "step",
+                model_name = %leaf.name,
+                pk = running.key.id(),
+                object = name_of(&record),
+                attempt = running.attempt,
+                reason = ?running.why,
+            ),
+            Lane::Policy => info_span!(
+                parent: &parent,
+                "policy",
+                model_name = %leaf.name,
+                pk = running.key.id(),
+                object = name_of(&record),
+                attempt = running.attempt,
+                reason = ?running.why,
+            ),
+        };
+        running.worked_on = facts::worked_on(leaf, &record, lane);
         running.context = Some(context.clone());
         let job =
             Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context, span };
@@ -186,9 +199,11 @@ impl Shell {
     /// A run took longer than it may.
     pub(super) fn timed_out(&mut self, run: Run) {
         let limit = self.options.engine.step_deadline;
-        let text = format!("the step took longer than {} s and was cancelled", limit.as_secs_f64());
+        let lane = self.running(run).map_or(Lane::Sync, |running| running.verb.lane());
+        let what = what_runs(lane);
+        let text = format!("the {what} took longer than {} s and was cancelled", limit.as_secs_f64());
         let (model_name, pk) = self.names_of(run);
-        self.span.in_scope(|| super::lines::timed_out(&model_name, pk, &text));
+        self.span.in_scope(|| super::lines::failed_outside(lane, &model_name, pk, &text));
         if let Some(running) = self.running(run) {
             running.set_text(&text);
         }
@@ -199,6 +214,22 @@ impl Shell {
     pub(super) fn names_of(&mut self, run: Run) -> (String, i32) {
         let found = self.running(run).map(|running| (running.leaf, running.id().get()));
         found.map_or_else(|| ("?".to_owned(), 0), |(leaf, pk)| (self.layout.name(leaf).to_owned(), pk))
+    }
+}
+
+/// On whose behalf the handlers of a lane write.
+pub(super) fn caller_of(lane: Lane) -> Caller {
+    match lane {
+        Lane::Sync => Caller::Step,
+        Lane::Policy => Caller::Policy,
+    }
+}
+
+/// What the handlers of a lane are called, in messages.
+pub(super) fn what_runs(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Sync => "step",
+        Lane::Policy => "policy",
     }
 }
 

@@ -8,14 +8,15 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
-use tracing::{Instrument as _, Span, debug, info};
+use tracing::{Instrument as _, Span, debug};
 use xos_model_client::{ModelId, ObjectId, Record};
 
 use super::crew::Member;
 use super::lines;
-use super::runs::Home;
+use super::policies;
+use super::runs::{Home, what_runs};
 use crate::context::Context;
-use crate::engine::{FailureKind, Run, Verb};
+use crate::engine::{FailureKind, Lane, Run, Verb};
 use crate::step::{Did, StepError, StepErrorKind, StepResult};
 
 /// What a run works with.
@@ -65,7 +66,7 @@ pub(super) async fn work(home: &Home, member: Member, job: Job) {
 }
 
 async fn caught(home: &Home, job: Job) -> How {
-    let context = job.context.clone();
+    let (context, lane) = (job.context.clone(), job.verb.lane());
     let mut steps = pin!(AssertUnwindSafe(handle(home, job)).catch_unwind());
     // A step that never waits never leaves its waker: cancelling means something at an await only.
     let result = poll_fn(|cx| {
@@ -84,8 +85,8 @@ async fn caught(home: &Home, job: Job) -> How {
         Some(Ok(Err(error))) => how_it_failed(&error),
         None => How::Cancelled,
         Some(Err(panic)) => {
-            let text = format!("the step panicked: {}", panic_text(panic.as_ref()));
-            lines::panicked(&text);
+            let text = format!("the {} panicked: {}", what_runs(lane), panic_text(panic.as_ref()));
+            lines::panicked(lane, &text);
             How::Panicked { text }
         }
     }
@@ -93,6 +94,9 @@ async fn caught(home: &Home, job: Job) -> How {
 
 async fn handle(home: &Home, job: Job) -> StepResult<Did> {
     let verb = job.verb;
+    if verb.lane() == Lane::Policy {
+        return policies::handle(home, job).await;
+    }
     lines::started(verb);
     let result = handle_all(home, job).await;
     match &result {
@@ -122,13 +126,8 @@ async fn handle_all(home: &Home, job: Job) -> StepResult<Did> {
         let own = handler.projection.of(now);
         debug!(step = handler.step.name(), "handler");
         let did = match verb {
-            Verb::SyncRecord => handler.step.sync(&context, own).await?,
-            Verb::DeleteRecord => handler.step.delete(&context, own).await?,
-            // Policies come with their own handlers.
-            Verb::HandleChange | Verb::HandleDelete => {
-                info!("no policy handles this model");
-                Did::Nothing
-            }
+            Verb::DeleteRecord | Verb::HandleDelete => handler.step.delete(&context, own).await?,
+            Verb::SyncRecord | Verb::HandleChange => handler.step.sync(&context, own).await?,
         };
         match did {
             Did::Work => all = Did::Work,

@@ -10,9 +10,9 @@ use xos_model_client::{
 use super::facts;
 use super::layout::{Leaf, value};
 use super::status::{self, Register};
-use super::{Io, Shell, lines};
+use super::{Io, Shell, lines, policies};
 use crate::engine::{
-    Complete, Event, FailureKind, Moment, Outcome, Part, ReadId, Run, Store, StoreFault, Version,
+    Complete, Event, FailureKind, Lane, Moment, Outcome, Part, ReadId, Run, Store, StoreFault, Verb, Version,
 };
 
 /// How many writes make a batch that is worth sending while another one is under way, where a batch is one
@@ -93,10 +93,21 @@ impl Shell {
     /// Stores that the object may exist outside, before its first step.
     pub(super) fn claim(&mut self, run: Run) {
         let layout = self.layout.clone();
+        let is_due = self.running(run).map(|running| running.key).is_some_and(|key| self.engine.is_due(key));
         let Some(running) = self.running(run) else { return };
         let id = running.id();
         let Some(leaf) = layout.leaf(running.leaf) else { return };
-        let fields = set([(leaf.at.need_delete, Value::Bool(true))]);
+        let at = &leaf.at;
+        let fields = match running.verb.lane() {
+            Lane::Sync => set([(at.need_delete, Value::Bool(true))]),
+            // The step's claim comes along when a step is sure to work on it. One that may refuse the object says so
+            // when the policies are through with it; what no step takes would never be reaped with that claim.
+            Lane::Policy if is_due && leaf.takes_all() => set([
+                (at.need_delete, Value::Bool(true)),
+                (at.need_delete_policy, Value::Bool(true)),
+            ]),
+            Lane::Policy => set([(at.need_delete_policy, Value::Bool(true))]),
+        };
         let write = engine_write(leaf, id, fields);
         self.writes.add(run, Purpose::Claim, write);
     }
@@ -118,6 +129,7 @@ impl Shell {
         let before = |at| running.before.as_ref().map_or(&Value::Null, |before| value(before, at));
         let text_before = |at| before(at).as_text().unwrap_or_default();
         let (fields, status, code) = match store {
+            _ if running.verb.lane() == Lane::Policy => policies::result(leaf, running, store),
             Store::Success { as_fetched } => {
                 // A re-check may have worked on what was enacted at a later version.
                 let enacted = before(at.enacted).as_time().max(Some(facts::time_of(as_fetched)));
@@ -221,7 +233,7 @@ impl Shell {
             let answer = answers.next().unwrap_or_else(missing);
             match what {
                 Purpose::Claim => self.claimed(run, read, answer),
-                Purpose::Result(store) => self.stored(run, store, answer),
+                Purpose::Result(store) => self.stored(run, read, store, answer),
             }
         }
         self.tell(Event::ReadEnded(read, Complete::Partial));
@@ -256,9 +268,9 @@ impl Shell {
         }
     }
 
-    fn stored(&mut self, run: Run, store: Store, answer: Result<Written, Error>) {
+    fn stored(&mut self, run: Run, read: ReadId, store: Store, answer: Result<Written, Error>) {
         let fault = match answer {
-            Ok(written) => return self.result_is_stored(run, store, written.record),
+            Ok(written) => return self.result_is_stored(run, read, store, written.record),
             Err(error) if error.is_interruption() => {
                 self.core_is_away(&error);
                 StoreFault::Away
@@ -267,7 +279,10 @@ impl Shell {
             Err(error) if matches!(error.kind(), ErrorKind::Superseded { .. }) => StoreFault::Conflict,
             Err(error) => {
                 let (model_name, pk) = self.names_of(run);
-                tracing::error!(parent: &self.span, e = %error, model_name, pk, "the result of a step cannot be stored; trying again");
+                let verb = self.running(run).map_or(Verb::SyncRecord, |running| running.verb);
+                let is_success = !matches!(store, Store::Failure { .. });
+                let e = error.to_string();
+                self.span.in_scope(|| lines::cannot_store(verb, is_success, &model_name, pk, &e));
                 StoreFault::Rejected {
                     text: self.set_text(run, &format!("the result cannot be stored: {error}")),
                 }
@@ -276,7 +291,7 @@ impl Shell {
         self.tell(Event::Stored(run, Err(fault)));
     }
 
-    fn result_is_stored(&mut self, run: Run, store: Store, record: Option<Record>) {
+    fn result_is_stored(&mut self, run: Run, read: ReadId, store: Store, record: Option<Record>) {
         let layout = self.layout.clone();
         let span = self.span.clone();
         let version = match store {
@@ -290,24 +305,32 @@ impl Shell {
         let (status, code) = (running.shown.0.as_ref(), running.shown.1);
         let before = running.before.as_ref();
         let was = |at| before.map(|before| value(before, at));
-        let changed = was(leaf.at.status).and_then(Value::as_text) != Some(status)
-            || was(leaf.at.code).and_then(Value::as_int) != Some(code);
+        let (key, verb) = (running.key, running.verb);
+        let (status_at, code_at) = match verb.lane() {
+            Lane::Sync => (leaf.at.status, leaf.at.code),
+            Lane::Policy => (leaf.at.policy_status, leaf.at.policy_code),
+        };
+        let changed = was(status_at).and_then(Value::as_text) != Some(status)
+            || was(code_at).and_then(Value::as_int) != Some(code);
         let is_success = matches!(store, Store::Success { .. });
         if !matches!(store, Store::Reap) && (changed || is_success) {
             let name = was(leaf.at.name).and_then(Value::as_text).unwrap_or_default();
-            span.in_scope(|| lines::stored(&leaf.name, pk, name, code, status));
+            span.in_scope(|| lines::stored(verb.lane(), &leaf.name, pk, name, code, status));
         }
-        if is_success
-            && let Some(record) = record
-            && self.hook(run, record)
-        {
-            return;
+        if let Some(record) = record.filter(|_| is_success) {
+            if verb == Verb::HandleChange && self.engine.is_due(key) {
+                // The step, whose turn it is now, need not read it again.
+                self.reads.cache.put(key, read, record.clone());
+            }
+            if self.hook(run, record) {
+                return;
+            }
         }
         self.tell(Event::Stored(run, Ok(version)));
     }
 }
 
-fn set<const N: usize>(fields: [(Option<usize>, Value); N]) -> Vec<(FieldPos, Value)> {
+pub(super) fn set<const N: usize>(fields: [(Option<usize>, Value); N]) -> Vec<(FieldPos, Value)> {
     fields.into_iter().filter_map(|(at, value)| Some((at? as FieldPos, value))).collect()
 }
 

@@ -128,11 +128,11 @@ impl<S: SyncStep> AnyStep for Erased<S> {
 }
 
 /// A step that sets fields and forgets to save them succeeds, and nothing shows it.
-fn warn_of_unsaved<M: Model>(object: &M) {
+pub(super) fn warn_of_unsaved<M: Model>(object: &M) {
     let changed: Vec<&str> = changed_fields(object).iter().map(|changed| changed.field).collect();
     if !changed.is_empty() {
         let fields = changed.join(", ");
-        tracing::warn!(fields, "the step changed fields and did not save them; ctx.save(o) stores them");
+        tracing::warn!(fields, "fields were changed and not saved; ctx.save(o) stores them");
     }
 }
 

@@ -60,6 +60,11 @@ impl MockAccessor {
         Context::new(self.accessor(), Caller::Step, &Around::of("mock"), 1)
     }
 
+    /// What a policy is given, on this core.
+    pub fn policy_context(&self) -> Context {
+        Context::new(self.accessor(), Caller::Policy, &Around::of("mock"), 1)
+    }
+
     /// The accessor, for [`run_on`](crate::run_on).
     pub fn accessor(&self) -> Arc<dyn ModelAccessor> {
         Arc::new(self.accessor.clone())

@@ -105,7 +105,6 @@ impl Sim {
         if !self.live[at].begun {
             return self.begin(at);
         }
-        let undo = verb == Verb::DeleteRecord;
         let outcome = match self.random.below(if self.calm { 1 } else { 12 }) {
             0..5 if self.live[at].cancelled => Outcome::TimedOut,
             0..5 => {
@@ -128,11 +127,11 @@ impl Sim {
             // It goes on for a while.
             _ => return,
         };
-        if undo
-            && matches!(outcome, Outcome::Done { .. })
+        if matches!(outcome, Outcome::Done { .. })
             && let Some(object) = self.world.get_mut(&key)
         {
-            object.touched = false;
+            object.touched &= verb != Verb::DeleteRecord;
+            object.handled &= verb != Verb::HandleDelete;
         }
         assert_eq!(run, self.live[at].run);
         self.finish(at, outcome);
@@ -156,18 +155,24 @@ impl Sim {
                     }
                     Verb::SyncRecord => !object.deleted,
                     Verb::HandleChange => !object.deleted && object.policed != object.updated,
-                    Verb::DeleteRecord | Verb::HandleDelete => object.deleted && !object.need_reap,
+                    Verb::DeleteRecord => object.deleted && !object.need_reap && !object.is_policy_due(self.policies),
+                    Verb::HandleDelete => object.deleted && object.is_policy_due(self.policies),
                 };
+                let shares = self.random.one_in(2) && self.policies.has_steps(key);
                 if fits {
                     let object = self.world.get_mut(&key).unwrap();
-                    assert!(
-                        verb != Verb::SyncRecord || self.live[at].claim || object.need_delete,
-                        "not claimed"
-                    );
+                    let claim = self.live[at].claim;
                     self.live[at].begun = true;
                     if verb == Verb::SyncRecord {
-                        object.need_delete |= self.live[at].claim;
+                        assert!(claim || object.need_delete, "not claimed");
+                        object.need_delete |= claim;
                         object.touched = true;
+                    }
+                    if verb == Verb::HandleChange {
+                        assert!(claim || object.need_delete_policy, "not claimed");
+                        object.need_delete_policy |= claim;
+                        object.need_delete |= claim && shares && object.enacted != object.updated;
+                        object.handled = true;
                     }
                     let object = object.clone();
                     if self.random.one_in(2) {
@@ -222,7 +227,7 @@ impl Sim {
             return;
         }
         let at = self.random.pick(&waiting);
-        let (run, key, lane) = (self.live[at].run, self.live[at].key, self.live[at].verb.lane());
+        let (run, key, verb) = (self.live[at].run, self.live[at].key, self.live[at].verb);
         let Some(what) = self.live[at].store.take() else { return };
         let fault = if self.calm { 20 } else { self.random.below(12) };
         let conflict = fault == 2
@@ -236,7 +241,7 @@ impl Sim {
             (_, 3) => Err(StoreFault::Rejected { text: TextHash::of("no") }),
             _ if conflict => Err(StoreFault::Conflict),
             (Some(object), _) => {
-                let stored = apply(object, lane, what);
+                let stored = apply(object, verb, what);
                 if self.echo {
                     self.change(key);
                 }

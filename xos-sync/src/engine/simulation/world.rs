@@ -35,20 +35,49 @@ pub(super) struct Object {
     pub(super) policed: u64,
     pub(super) deleted: bool,
     pub(super) need_delete: bool,
+    pub(super) need_delete_policy: bool,
     pub(super) need_reap: bool,
     /// A step had an effect outside that no delete_record has undone.
     pub(super) touched: bool,
+    /// A policy had an effect that no delete policy has undone.
+    pub(super) handled: bool,
     pub(super) retry: Option<Retry>,
 }
 
-pub(super) fn fact(key: ObjectKey, object: &Object, read: ReadId, why: Why, policies: bool) -> Fact<'_> {
-    let due = |done: u64| if done == object.updated { Due::No } else { Due::At(Version(object.updated)) };
-    let gone = object.deleted && object.need_reap;
+/// Whether models have policies, and whether one has them alone.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Policies {
+    pub(super) on: bool,
+    pub(super) alone: bool,
+}
+
+impl Policies {
+    /// Whether steps take this object.
+    pub(super) fn has_steps(self, key: ObjectKey) -> bool {
+        !self.alone || key.root() != ModelId(1)
+    }
+}
+
+impl Object {
+    pub(super) fn is_policy_due(&self, policies: Policies) -> bool {
+        let gone = self.deleted && self.need_reap;
+        // A policy that ran beside the deletion may have stored what it had seen.
+        let unhandled = self.deleted && self.need_delete_policy;
+        policies.on && !gone && (unhandled || self.policed != self.updated)
+    }
+}
+
+pub(super) fn fact(key: ObjectKey, object: &Object, read: ReadId, why: Why, policies: Policies) -> Fact<'_> {
+    let due = |is: bool| if is { Due::At(Version(object.updated)) } else { Due::No };
+    let policy = object.is_policy_due(policies);
+    let policy_only = object.deleted && !policies.has_steps(key);
     Fact {
-        sync: if object.deleted { Due::No } else { due(object.enacted) },
-        policy: if policies && !gone { due(object.policed) } else { Due::No },
-        doomed: object.deleted && !object.need_reap,
+        sync: due(!object.deleted && policies.has_steps(key) && object.enacted != object.updated),
+        policy: due(policy),
+        doomed: object.deleted && !object.need_reap && (policy || !policy_only),
         claimed: object.need_delete,
+        policy_claimed: object.need_delete_policy,
+        policy_only,
         links: &object.links,
         retry: object.retry,
         why,
@@ -56,25 +85,32 @@ pub(super) fn fact(key: ObjectKey, object: &Object, read: ReadId, why: Why, poli
     }
 }
 
-pub(super) fn apply(object: &mut Object, lane: Lane, what: Store) -> Version {
+pub(super) fn apply(object: &mut Object, verb: Verb, what: Store) -> Version {
     match what {
         Store::Success { as_fetched } => {
-            match lane {
-                // A deletion in between has unset both for good.
-                _ if object.deleted && lane == Lane::Sync => {}
-                Lane::Sync => object.enacted = as_fetched.0,
-                Lane::Policy => object.policed = as_fetched.0,
+            match verb {
+                // A deletion in between has unset it for good.
+                Verb::SyncRecord if object.deleted => {}
+                Verb::SyncRecord | Verb::DeleteRecord => object.enacted = as_fetched.0,
+                Verb::HandleChange => object.policed = as_fetched.0,
+                Verb::HandleDelete => {
+                    object.policed = as_fetched.0;
+                    object.need_delete_policy = false;
+                }
             }
-            object.retry = None;
+            if verb.lane() == Lane::Sync {
+                object.retry = None;
+            }
             as_fetched
         }
         Store::Failure { attempts, next_run, version, kind, .. } => {
-            if lane == Lane::Sync {
+            if verb.lane() == Lane::Sync {
                 object.retry = Some(Retry { version, attempts, next_run, kind, text: TextHash(0) });
             }
             version
         }
         Store::Reap => {
+            assert!(matches!(verb, Verb::DeleteRecord | Verb::HandleDelete));
             object.need_reap = true;
             Version(0)
         }

@@ -220,8 +220,8 @@ fn a_change_does_not_stand_behind_the_backlog_of_a_scan() {
 #[test]
 fn the_limits_hold() {
     let limits = vec![
-        Limit { models: vec![ModelId(0), ModelId(1)], at_most: 2 },
-        Limit { models: vec![ModelId(1)], at_most: 1 },
+        Limit { models: vec![ModelId(0), ModelId(1)], lane: Lane::Sync, at_most: 2 },
+        Limit { models: vec![ModelId(1)], lane: Lane::Sync, at_most: 1 },
     ];
     let mut lab = Lab::with(Config { concurrency: 4, limits, ..config() });
     for id in [101, 102, 1, 2, 201, 202, 203] {
@@ -324,7 +324,7 @@ fn a_failing_policy_does_not_keep_a_live_object_from_its_step() {
     lab.succeed(1);
     assert_eq!(lab.engine.counts().resting, 1);
     lab.after(10_000);
-    assert_eq!(lab.start(), (Verb::HandleChange, false, 2, Why::Retry));
+    assert_eq!(lab.start(), (Verb::HandleChange, true, 2, Why::Retry));
 }
 
 #[test]
