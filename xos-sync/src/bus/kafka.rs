@@ -12,7 +12,7 @@ mod told;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -23,7 +23,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
 use self::subscription::KafkaSubscription;
-use self::told::Told;
+use self::told::{Heard, Told};
 use super::{Bus, BusError, Message, PUBLISH_AT_MOST, Subscription, Topics};
 use crate::config::EventBus;
 
@@ -41,7 +41,9 @@ pub(crate) struct KafkaBus {
     config: EventBus,
     /// What all clients have in common. It holds the password: this struct has no `Debug`.
     common: ClientConfig,
-    producer: Mutex<Option<FutureProducer<Told>>>,
+    producer: Mutex<Option<FutureProducer<Heard>>>,
+    /// What its producers told.
+    told: Arc<Told>,
     /// KiB of what may wait for the brokers.
     room: Semaphore,
 }
@@ -55,21 +57,23 @@ impl KafkaBus {
     pub(crate) fn new(config: &EventBus, name: &str) -> Result<Self, BusError> {
         let common = options::client(config, name);
         // What is wrong with it shows when a client is made of it, even one that nobody uses.
-        let producer = new_producer(&common)?;
+        let told = Arc::new(Told::default());
+        let producer = new_producer(&common, &told)?;
         Ok(KafkaBus {
             config: config.clone(),
             common,
             producer: Mutex::new(Some(producer)),
+            told,
             room: Semaphore::new(options::ROOM_KIB as usize),
         })
     }
 
-    fn producer(&self) -> Result<FutureProducer<Told>, BusError> {
+    fn producer(&self) -> Result<FutureProducer<Heard>, BusError> {
         let mut producer = self.producer.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(producer) = &*producer {
             return Ok(producer.clone());
         }
-        Ok(producer.insert(new_producer(&self.common)?).clone())
+        Ok(producer.insert(new_producer(&self.common, &self.told)?).clone())
     }
 
     /// A producer that cannot guarantee its order any more takes nothing; the next event gets a new one.
@@ -81,7 +85,13 @@ impl KafkaBus {
     }
 
     /// Why an event was not published.
-    fn not_published(&self, topic: &str, bytes: usize, error: &KafkaError, trouble: Option<String>) -> BusError {
+    fn not_published(
+        &self,
+        topic: &str,
+        bytes: usize,
+        error: &KafkaError,
+        trouble: Option<String>,
+    ) -> BusError {
         use RDKafkaErrorCode as Code;
 
         self.replace(error);
@@ -89,12 +99,16 @@ impl KafkaBus {
         match error.rdkafka_error_code() {
             Some(Code::MessageSizeTooLarge | Code::InvalidMessageSize) => BusError::refused(
                 event(),
-                format!("it has {bytes} bytes, more than brokers take (1,000,000 unless they are told otherwise): say less, or where more can be found"),
+                format!(
+                    "it has {bytes} bytes, more than brokers take (1,000,000 unless they are told otherwise): say less, or where more can be found"
+                ),
             ),
-            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => BusError::refused(
-                event(),
-                "there is no such topic, and the brokers do not create it by themselves; create it first",
-            ),
+            Some(Code::UnknownTopic | Code::UnknownTopicOrPartition | Code::UnknownPartition) => {
+                BusError::refused(
+                    event(),
+                    "there is no such topic, and the brokers do not create it by themselves; create it first",
+                )
+            }
             Some(Code::InvalidTopic | Code::PolicyViolation | Code::InvalidRecord) => {
                 BusError::refused(event(), why(error))
             }
@@ -117,7 +131,7 @@ impl Bus for KafkaBus {
         let Message { topic, key, value, from: _ } = message;
         check_name(topic)?;
         let producer = self.producer()?;
-        let trouble = || producer.client().context().trouble();
+        let trouble = || self.told.trouble();
         let until = Instant::now() + PUBLISH_AT_MOST;
         let bytes = value.len() + key.map_or(0, <[u8]>::len);
         let kib = u32::try_from((bytes + OVERHEAD) / 1024 + 1).unwrap_or(u32::MAX).min(options::ROOM_KIB);
@@ -128,15 +142,16 @@ impl Bus for KafkaBus {
         if let Some(key) = key {
             record = record.key(key);
         }
-        let confirmed = producer.send_result(record).map_err(|(error, _)| {
-            self.not_published(topic, bytes, &error, trouble())
-        })?;
+        let confirmed = producer
+            .send_result(record)
+            .map_err(|(error, _)| self.not_published(topic, bytes, &error, trouble()))?;
         match timeout_at(until, confirmed).await {
             Ok(Ok(Ok(_))) => Ok(()),
             Ok(Ok(Err((error, _)))) => Err(self.not_published(topic, bytes, &error, trouble())),
             Ok(Err(_)) => Err(BusError::Away { reason: "the producer was closed".to_owned() }),
             Err(_) => Err(BusError::Away {
-                reason: trouble().unwrap_or_else(|| format!("no answer within {} s", PUBLISH_AT_MOST.as_secs())),
+                reason: trouble()
+                    .unwrap_or_else(|| format!("no answer within {} s", PUBLISH_AT_MOST.as_secs())),
             }),
         }
     }
@@ -166,7 +181,9 @@ impl Bus for KafkaBus {
     }
 
     async fn close(&self, at_most: Duration) {
-        let Some(producer) = self.producer.lock().unwrap_or_else(PoisonError::into_inner).take() else { return };
+        let Some(producer) = self.producer.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
         let until = Instant::now() + at_most;
         while producer.in_flight_count() > 0 {
             if Instant::now() >= until {
@@ -187,9 +204,9 @@ impl Drop for KafkaBus {
     }
 }
 
-fn new_producer(common: &ClientConfig) -> Result<FutureProducer<Told>, BusError> {
+fn new_producer(common: &ClientConfig, told: &Arc<Told>) -> Result<FutureProducer<Heard>, BusError> {
     options::producer(common)
-        .create_with_context(Told::default())
+        .create_with_context(Heard(told.clone()))
         .map_err(|error| BusError::refused("a connection to Kafka", why(&error)))
 }
 

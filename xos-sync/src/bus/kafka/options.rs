@@ -72,8 +72,12 @@ pub(super) fn consumer(common: &ClientConfig, config: &EventBus, topics: &Topics
     let mut consumer = common.clone();
     let session = config.session_timeout.as_millis().clamp(1000, 3_600_000);
     consumer
-        .set("enable.auto.commit", "false")
+        // What is committed is what was stored, and only what is processed is stored.
         .set("enable.auto.offset.store", "false")
+        .set("enable.auto.commit", "true")
+        .set("auto.commit.interval.ms", "100")
+        // Says which brokers can be reached.
+        .set("statistics.interval.ms", "2000")
         .set("auto.offset.reset", "earliest")
         .set("partition.assignment.strategy", "cooperative-sticky")
         .set("session.timeout.ms", session.to_string())

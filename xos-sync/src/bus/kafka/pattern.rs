@@ -27,7 +27,8 @@ fn write(hir: &Hir, text: &mut String) -> Result<(), String> {
     match hir.kind() {
         HirKind::Empty => text.push_str("()"),
         HirKind::Literal(literal) => {
-            let literal = std::str::from_utf8(&literal.0).map_err(|_| "it matches bytes that are no text".to_owned())?;
+            let literal = std::str::from_utf8(&literal.0)
+                .map_err(|_| "it matches bytes that are no text".to_owned())?;
             group(text, |text| {
                 for c in literal.chars() {
                     one_of(text, |known| known == c);
@@ -39,7 +40,8 @@ fn write(hir: &Hir, text: &mut String) -> Result<(), String> {
             one_of(text, |c| class.ranges().iter().any(|range| range.start() <= c && c <= range.end()));
         }
         HirKind::Class(Class::Bytes(class)) => one_of(text, |c| {
-            u8::try_from(c).is_ok_and(|c| class.ranges().iter().any(|range| range.start() <= c && c <= range.end()))
+            u8::try_from(c)
+                .is_ok_and(|c| class.ranges().iter().any(|range| range.start() <= c && c <= range.end()))
         }),
         HirKind::Look(Look::Start | Look::StartLF | Look::StartCRLF) => text.push('^'),
         HirKind::Look(Look::End | Look::EndLF | Look::EndCRLF) => text.push('$'),
@@ -102,7 +104,7 @@ mod tests {
         check("onu\\.", "^([o][n][u][.])");
         check("^a$", "^(^([a])$)");
         check("[ab]\\d?", "^([ab]([0123456789]){0,1})");
-        check("a+?(?:b|cd){2}", "^(([a]){1,}(([b])|([c][d])){2,2})");
+        check("a+?(?:b|cd){2}", "^((([a])){1,}((([b])|([c][d]))){2,2})");
         check("é", "^([^ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-])");
         check("(?i)k", "^[Kk]");
         check("", "^()");

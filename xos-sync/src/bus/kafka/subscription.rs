@@ -8,11 +8,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
 use rdkafka::ClientConfig;
-use rdkafka::consumer::{CommitMode, Consumer as _, StreamConsumer};
+use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use tokio::time::Instant;
 use xos_model_client::Timestamp;
 
 use super::progress::Progress;
@@ -20,19 +19,13 @@ use super::told::{Revoked, Told, give_up};
 use super::{in_background, why};
 use crate::bus::{BATCH, BusError, Delivery, Event, Place, Position, Subscription};
 
-/// How long the answer to a commit is waited for; it is not forgotten after that.
-const ANSWER: Duration = Duration::from_secs(5);
-
-/// When what could not be committed is sent again.
-const AGAIN: Duration = Duration::from_secs(1);
-
 /// How long one question to the brokers may take.
 const QUESTION: Duration = Duration::from_secs(5);
 
 /// A member of a consumer group.
 ///
-/// Commits are answered through the same queue as events, in front of them; so whoever waits for an answer may be given
-/// events, which are kept until they are asked for.
+/// What the owner commits is stored with librdkafka, which sends it to the brokers ten times a second, before a partition
+/// is given up and when the group is left, again and again until it is confirmed.
 pub(super) struct KafkaSubscription {
     /// There until it is dropped.
     consumer: Option<Arc<StreamConsumer<Told>>>,
@@ -43,17 +36,14 @@ pub(super) struct KafkaSubscription {
     trouble: Option<BusError>,
     /// What the owner was told to be revoked: with the next call it is given up.
     revoked: Option<Revoked>,
-    /// How many commits are on their way.
-    in_flight: usize,
-    /// When what could not be committed is sent again.
-    again: Option<Instant>,
+    /// The owner was told that the brokers are away, and nothing came since.
+    away: bool,
 }
 
 impl KafkaSubscription {
     pub(super) fn new(config: &ClientConfig, topics: &[String]) -> Result<Self, BusError> {
         let refused = |error: KafkaError| BusError::refused("these topics", why(&error));
-        let consumer: StreamConsumer<Told> =
-            config.create_with_context(Told::default()).map_err(refused)?;
+        let consumer: StreamConsumer<Told> = config.create_with_context(Told::default()).map_err(refused)?;
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
         consumer.subscribe(&topics).map_err(refused)?;
         Ok(KafkaSubscription {
@@ -62,8 +52,7 @@ impl KafkaSubscription {
             ready: Vec::new(),
             trouble: None,
             revoked: None,
-            in_flight: 0,
-            again: None,
+            away: false,
         })
     }
 
@@ -71,14 +60,13 @@ impl KafkaSubscription {
         self.consumer.as_ref().ok_or_else(|| BusError::Lost { reason: "it was closed".to_owned() })
     }
 
-    /// Takes what is there: until something has come, or until this moment.
-    async fn take(&mut self, at_most: usize, until: Option<Instant>) -> Result<(), BusError> {
+    /// Waits until something has come, and takes what is there.
+    async fn take(&mut self) -> Result<(), BusError> {
         let consumer = self.consumer()?.clone();
         let mut stream = consumer.stream();
         let (ready, progress, trouble) = (&mut self.ready, &mut self.progress, &mut self.trouble);
-        let before = ready.len();
-        let taking = poll_fn(|cx| {
-            while ready.len() < at_most && trouble.is_none() {
+        poll_fn(|cx| {
+            while ready.len() < BATCH && trouble.is_none() {
                 match stream.poll_next_unpin(cx) {
                     Poll::Ready(Some(Ok(message))) => {
                         if progress.came(message.topic(), message.partition(), message.offset()) {
@@ -86,78 +74,35 @@ impl KafkaSubscription {
                         }
                     }
                     Poll::Ready(Some(Err(error))) => *trouble = judged(&error, consumer.context()),
-                    Poll::Ready(None) => *trouble = Some(BusError::Lost { reason: "it has ended".to_owned() }),
-                    Poll::Pending if ready.len() == before && !consumer.context().is_anything() => {
+                    Poll::Ready(None) => {
+                        *trouble = Some(BusError::Lost { reason: "it has ended".to_owned() })
+                    }
+                    Poll::Pending if ready.is_empty() && !consumer.context().is_revoked() => {
                         return Poll::Pending;
                     }
                     Poll::Pending => break,
                 }
             }
             Poll::Ready(())
-        });
-        match until {
-            None => taking.await,
-            // That the time is over shows when the owner looks.
-            Some(until) => tokio::time::timeout_at(until, taking).await.unwrap_or_default(),
-        }
+        })
+        .await;
         Ok(())
     }
 
-    /// Looks at what was told beside events.
-    fn hear(&mut self) -> Result<(), BusError> {
-        let told = self.consumer()?.context().clone();
-        for commit in told.take_commits() {
-            self.in_flight = self.in_flight.saturating_sub(1);
-            if let Err(error) = commit.result {
-                tracing::debug!(e = %why(&error), "positions were not committed; trying again");
-                self.progress.not_committed(&commit.positions);
-                self.again = Some(Instant::now() + AGAIN);
-            }
+    /// The brokers' absence is worth a word once.
+    fn is_worth_a_word(&mut self, trouble: &BusError) -> bool {
+        if !matches!(trouble, BusError::Away { .. }) {
+            return true;
         }
-        Ok(())
-    }
-
-    /// Sends what is processed, unless that was tried a moment ago.
-    fn send(&mut self) -> Result<(), BusError> {
-        if self.again.is_some_and(|again| again <= Instant::now()) {
-            self.again = None;
-        }
-        if self.again.is_some() || self.in_flight > 0 || !self.progress.is_due() {
-            return Ok(());
-        }
-        let due = self.progress.take_due();
-        self.send_these(&due)
-    }
-
-    fn send_these(&mut self, positions: &[Position]) -> Result<(), BusError> {
-        if positions.is_empty() {
-            return Ok(());
-        }
-        let mut list = TopicPartitionList::with_capacity(positions.len());
-        for Position { place, next } in positions {
-            // Only an offset below 0 is refused, and none of those was delivered.
-            let _ = list.add_partition_offset(&place.topic, place.partition, Offset::Offset(*next));
-        }
-        match self.consumer()?.commit(&list, CommitMode::Async) {
-            Ok(()) => {
-                self.in_flight += 1;
-                Ok(())
-            }
-            Err(error) => {
-                self.progress.not_committed(positions);
-                Err(BusError::Lost { reason: why(&error) })
-            }
-        }
+        let is_known =
+            self.away && !self.consumer.as_ref().is_some_and(|consumer| consumer.context().was_up());
+        self.away = true;
+        !is_known
     }
 
     /// Gives up what the owner was told of before.
     fn let_go(&mut self) -> Result<(), BusError> {
         let Some(revoked) = self.revoked.take() else { return Ok(()) };
-        if !revoked.lost && self.progress.is_due() {
-            // In order, the brokers hear first of it and then of the end.
-            let due = self.progress.take_due();
-            self.send_these(&due)?;
-        }
         self.progress.forget(&revoked.places);
         give_up(self.consumer()?.as_ref(), &list_of(&revoked.places));
         Ok(())
@@ -169,8 +114,6 @@ impl Subscription for KafkaSubscription {
     async fn next(&mut self) -> Result<Delivery, BusError> {
         self.let_go()?;
         loop {
-            self.hear()?;
-            self.send()?;
             if let Some(revoked) = self.consumer()?.context().take_revoked() {
                 self.progress.revoke(&revoked.places, &mut self.ready);
                 let places = revoked.places.clone();
@@ -178,17 +121,15 @@ impl Subscription for KafkaSubscription {
                 return Ok(Delivery::Revoked(places));
             }
             if !self.ready.is_empty() {
-                if self.ready.len() > BATCH {
-                    let rest = self.ready.split_off(BATCH);
-                    return Ok(Delivery::Events(std::mem::replace(&mut self.ready, rest)));
-                }
+                self.away = false;
                 return Ok(Delivery::Events(std::mem::take(&mut self.ready)));
             }
-            if let Some(trouble) = self.trouble.take() {
+            if let Some(trouble) = self.trouble.take()
+                && self.is_worth_a_word(&trouble)
+            {
                 return Err(trouble);
             }
-            let until = self.again;
-            self.take(BATCH, until).await?;
+            self.take().await?;
         }
     }
 
@@ -207,28 +148,19 @@ impl Subscription for KafkaSubscription {
     }
 
     async fn commit(&mut self, positions: &[Position]) -> Result<(), BusError> {
-        positions.iter().for_each(|position| self.progress.processed(position));
-        self.hear()?;
-        if self.progress.is_due() {
-            // Who asks again does not want to wait for the next try.
-            self.again = None;
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for position in positions.iter().filter(|position| self.progress.processed(position)) {
+            let Position { place, next } = position;
+            // Only an offset below 0 is refused, and none of those was delivered.
+            let _ = list.add_partition_offset(&place.topic, place.partition, Offset::Offset(*next));
         }
-        let until = Instant::now() + ANSWER;
-        loop {
-            self.send()?;
-            let failed = self.again.is_some() && self.progress.is_due();
-            if failed || (self.in_flight > 0 && Instant::now() >= until) {
-                let trouble = self.consumer()?.context().trouble();
-                let reason = trouble.unwrap_or_else(|| "positions could not be committed yet".to_owned());
-                return Err(BusError::Away { reason });
-            }
-            // With enough events at hand the owner has better things to do than to wait for an answer.
-            if self.in_flight == 0 || self.ready.len() >= BATCH || self.trouble.is_some() {
-                return Ok(());
-            }
-            self.take(self.ready.len() + 1, Some(until)).await?;
-            self.hear()?;
+        if list.count() > 0
+            && let Err(error) = self.consumer()?.store_offsets(&list)
+        {
+            // A partition that is lost already.
+            tracing::debug!(e = %why(&error), "positions cannot be committed");
         }
+        Ok(())
     }
 
     async fn backlog(&mut self) -> Result<u64, BusError> {
@@ -285,9 +217,9 @@ fn judged(error: &KafkaError, told: &Told) -> Option<BusError> {
         Code::AllBrokersDown | Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL => {
             Some(BusError::Away { reason: reason() })
         }
-        Code::TopicAuthorizationFailed | Code::GroupAuthorizationFailed | Code::ClusterAuthorizationFailed => {
-            Some(BusError::refused("these topics", reason()))
-        }
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed => Some(BusError::refused("these topics", reason())),
         // One broker that cannot be reached, a topic that is not there yet: it is tried again.
         _ => {
             tracing::debug!(e = %why(error), "reading events");

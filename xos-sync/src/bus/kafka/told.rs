@@ -1,6 +1,6 @@
 //! What librdkafka tells of itself, beside events.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 
-use crate::bus::{Place, Position};
+use crate::bus::Place;
 
 /// Collects what a client tells.
 #[derive(Default)]
@@ -23,24 +23,15 @@ struct News {
     trouble: Option<String>,
     /// Partitions that are to be given up, and that librdkafka waits for.
     revoked: Vec<Place>,
-    /// Whether they belong to somebody else already: nothing of them can be committed.
-    lost: bool,
-    /// Commits that were answered.
-    commits: Vec<Committed>,
+    /// Whether a broker answered since somebody asked.
+    up: bool,
     /// Nobody reads any more: what is revoked is given up at once.
     closing: bool,
-}
-
-/// The answer to one commit.
-pub(super) struct Committed {
-    pub(super) result: KafkaResult<()>,
-    pub(super) positions: Vec<Position>,
 }
 
 /// What is to be given up.
 pub(super) struct Revoked {
     pub(super) places: Vec<Place>,
-    pub(super) lost: bool,
 }
 
 impl Told {
@@ -49,22 +40,19 @@ impl Told {
         self.news().trouble.clone()
     }
 
-    /// Whether something was told that the reader has to look at.
-    pub(super) fn is_anything(&self) -> bool {
-        let news = self.news();
-        !news.revoked.is_empty() || !news.commits.is_empty()
+    /// Whether there are partitions to be given up.
+    pub(super) fn is_revoked(&self) -> bool {
+        !self.news().revoked.is_empty()
     }
 
     pub(super) fn take_revoked(&self) -> Option<Revoked> {
-        let mut news = self.news();
-        if news.revoked.is_empty() {
-            return None;
-        }
-        Some(Revoked { places: std::mem::take(&mut news.revoked), lost: news.lost })
+        let places = std::mem::take(&mut self.news().revoked);
+        (!places.is_empty()).then_some(Revoked { places })
     }
 
-    pub(super) fn take_commits(&self) -> Vec<Committed> {
-        std::mem::take(&mut self.news().commits)
+    /// Whether a broker answered since this was asked for the last time.
+    pub(super) fn was_up(&self) -> bool {
+        std::mem::take(&mut self.news().up)
     }
 
     /// From now on, what is revoked is given up at once.
@@ -93,12 +81,33 @@ impl ClientContext for Told {
         tracing::debug!(target: "librdkafka", level = ?level, facility, "{text}");
     }
 
+    fn stats_raw(&self, statistics: &[u8]) {
+        // Of brokers only, a state is written in capitals.
+        const UP: &[u8] = b"\"state\":\"UP\"";
+        if statistics.windows(UP.len()).any(|window| window == UP) {
+            self.news().up = true;
+        }
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!(target: "librdkafka", e = %error, "{reason}");
         // That all are down is known; why is not said by it.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             self.news().trouble = Some(reason.to_owned());
         }
+    }
+}
+
+/// For clients that do not show what they were given.
+pub(super) struct Heard(pub(super) Arc<Told>);
+
+impl ClientContext for Heard {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, text: &str) {
+        self.0.log(level, facility, text);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.0.error(error, reason);
     }
 }
 
@@ -119,6 +128,7 @@ impl ConsumerContext for Told {
             if let Err(error) = taken {
                 tracing::debug!(target: "librdkafka", e = %error, "partitions cannot be taken");
             }
+            self.news().up = true;
             return;
         }
         let mut news = self.news();
@@ -126,24 +136,17 @@ impl ConsumerContext for Told {
             drop(news);
             return give_up(consumer, partitions);
         }
-        news.lost = consumer.assignment_lost();
         news.revoked.extend(places(partitions));
     }
 
-    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        // An answer without partitions is one to a commit of nothing.
-        let mut positions = Vec::with_capacity(offsets.count());
-        let mut result = result;
-        for element in offsets.elements() {
-            if let (Ok(()), Err(error)) = (&result, element.error()) {
-                result = Err(error);
-            }
-            if let Some(next) = element.offset().to_raw().filter(|next| *next >= 0) {
-                let place = Place { topic: element.topic().to_owned(), partition: element.partition() };
-                positions.push(Position { place, next });
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        match result {
+            Ok(()) => self.news().up = true,
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::NoOffset) => {}
+            Err(error) => {
+                tracing::debug!(target: "librdkafka", e = %error, "not committed yet; it is tried again");
             }
         }
-        self.news().commits.push(Committed { result, positions });
     }
 }
 
