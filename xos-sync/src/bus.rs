@@ -118,6 +118,10 @@ pub(crate) enum Delivery {
     /// These partitions go to somebody else, who gets what was not committed. What is processed can be committed until
     /// the next call of [`next`](Subscription::next). They may come back later, and start then from what was committed
     /// last.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(dead_code, reason = "only a broker with several members takes partitions away")
+    )]
     Revoked(Vec<Place>),
 }
 
@@ -161,6 +165,7 @@ pub(crate) enum Publisher {
 pub(crate) enum BusError {
     /// The broker cannot be reached now: try again.
     #[error("the event bus is away: {reason}")]
+    #[allow(dead_code, reason = "only a bus with a broker can be away")]
     Away {
         /// What happened, without secrets.
         reason: String,
@@ -183,6 +188,7 @@ pub(crate) enum BusError {
     },
     /// The subscription is no longer good: subscribe again.
     #[error("the subscription was lost: {reason}")]
+    #[allow(dead_code, reason = "only a bus with a broker loses one")]
     Lost {
         /// What happened.
         reason: String,

@@ -60,6 +60,20 @@ pub enum ErrorKind {
         /// How many there are.
         total: usize,
     },
+    /// `--once` ended with pull steps that failed.
+    #[error("pull steps failed: {}; the log says why", .steps.join(", "))]
+    NotAllPulled {
+        /// Their names.
+        steps: Vec<String>,
+    },
+    /// `--once` ended with events that their steps did not process.
+    #[error(
+        "{events} events were not processed, and hold up what is behind them; the log says which and why"
+    )]
+    NotAllProcessed {
+        /// How many there are, one in each partition that is held up.
+        events: usize,
+    },
     /// A file that is needed cannot be read or written.
     #[error("{path}: {problem}")]
     File {

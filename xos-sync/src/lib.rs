@@ -23,6 +23,8 @@
 #![deny(missing_docs)]
 
 pub mod args;
+mod backoff;
+mod beside;
 mod bus;
 pub mod config;
 mod context;
@@ -34,11 +36,13 @@ mod embedded;
 pub mod engine;
 mod entry;
 mod error;
+mod events;
 pub mod logging;
 pub mod prelude;
 pub mod recipe;
 #[cfg(feature = "grpc")]
 mod remote;
+mod pull;
 mod run;
 mod served;
 mod shell;
@@ -64,6 +68,9 @@ pub use config::Config;
 pub use context::Context;
 pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
+pub use events::{EventStep, GiveUp};
+pub use futures_util::stream;
+pub use pull::{OrFails, PullStep, Reconcile, Reconciled, WatchStep};
 pub use run::{run_on, run_synchronizer, run_until};
 pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep};
 pub use synchronizer::Synchronizer;

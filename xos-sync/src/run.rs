@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::future::Future;
 use std::io::Write as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 use tracing::{Instrument as _, Span, info, info_span};
@@ -15,10 +16,12 @@ use xos_model_client::{
 };
 
 use crate::args::Verb;
+use crate::beside::{Beside, Setting};
 use crate::config::{Config, DesiredState};
 use crate::context::Around;
 use crate::core::Core;
 use crate::error::{ErrorKind, Result};
+use crate::events::Drained;
 use crate::recipe::{Applier, RecipeFile};
 use crate::shell::layout::{DependencyGraph, Layout, read_dependency_graph};
 use crate::shell::questions::{Questions, desk};
@@ -27,6 +30,9 @@ use crate::synchronizer::Synchronizer;
 
 /// How often `--once` applies a recipe that has to wait for objects that steps delete.
 const ONCE_ROUNDS: usize = 5;
+
+/// How often `--once` looks at objects again after events were processed.
+const ONCE_EVENT_ROUNDS: usize = 100;
 
 /// How long after a remote core that still has objects is asked again to unload their models.
 const UNLOAD_AGAIN: Duration = Duration::from_secs(5);
@@ -174,20 +180,50 @@ impl Run {
         };
         let steps: Vec<&str> = self.service.steps.iter().map(|step| step.name()).collect();
         let policies: Vec<&str> = self.service.policies.iter().map(|policy| policy.name()).collect();
-        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref(), &policies));
-        if self.service.steps.is_empty() && self.service.policies.is_empty() {
+        let events: Vec<&str> = self.service.event_steps.iter().map(|step| step.name()).collect();
+        let pulls: Vec<&str> = self.service.pull_steps.iter().map(|step| step.name()).collect();
+        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &pulls, &events));
+        if self.has_no_engine() && self.service.has_nothing_beside() {
             span.in_scope(lines::nothing_to_do);
             return Ok(());
         }
-        if self.config.once {
-            return self.once(recipe, stop).await;
+        // What is beside the engine listens before the engine starts: a step may publish at once.
+        let setting = self.setting();
+        let beside = Beside::start(&self.service, &setting, self.config.once);
+        let mut beside = beside.instrument(span.clone()).await?;
+        let tell = beside.stopper();
+        let stop = async move {
+            stop.await;
+            tell.send_replace(true);
+        };
+        let mut stop = std::pin::pin!(stop.fuse());
+        let end = if self.config.once {
+            self.once(recipe, &mut beside, stop).await
+        } else {
+            let watching = recipe.map(|recipe| AbortOnDrop(tokio::spawn(recipe.watch().instrument(span))));
+            let end = self.synchronize(stop.as_mut()).await;
+            if let Some(watching) = watching {
+                watching.end().await;
+            }
+            end.map(|_| ())
+        };
+        beside.end().await;
+        end
+    }
+
+    /// Whether nothing looks at objects.
+    fn has_no_engine(&self) -> bool {
+        self.service.steps.is_empty() && self.service.policies.is_empty()
+    }
+
+    /// What steps beside the engine need.
+    fn setting(&self) -> Setting {
+        Setting {
+            accessor: self.accessor.clone(),
+            around: self.around.clone(),
+            engine: self.config.engine.clone(),
+            span: self.span.clone(),
         }
-        let watching = recipe.map(|recipe| AbortOnDrop(tokio::spawn(recipe.watch().instrument(span))));
-        let end = self.synchronize(stop).await;
-        if let Some(watching) = watching {
-            watching.end().await;
-        }
-        end.map(|_| ())
     }
 
     /// Loads the models, and looks for those that must be there.
@@ -312,13 +348,22 @@ impl Run {
     async fn once(
         &self,
         mut recipe: Option<RecipeFile>,
-        stop: impl Future<Output = ()> + Send,
+        beside: &mut Beside,
+        mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
     ) -> Result<()> {
-        let mut stop = std::pin::pin!(stop);
         let has_recipe = recipe.is_some();
         let mut not_ok = 0;
+        let mut drained = Drained::default();
+        let Some(not_pulled) = unless(stop.as_mut(), beside.pulled()).await else { return Ok(()) };
         for _ in 0..ONCE_ROUNDS {
-            not_ok = self.synchronize(stop.as_mut()).await?;
+            for _ in 0..ONCE_EVENT_ROUNDS {
+                not_ok = self.synchronize(stop.as_mut()).await?;
+                // Steps publish events, and what is done about those makes objects dirty.
+                let before = std::mem::replace(&mut drained, beside.drain().await);
+                if drained.settled == before.settled {
+                    break;
+                }
+            }
             match recipe.as_mut().filter(|recipe| recipe.has_to_wait()) {
                 Some(recipe) => recipe.apply_first().instrument(self.span.clone()).await?,
                 None => break,
@@ -326,6 +371,13 @@ impl Run {
         }
         if has_recipe {
             self.print_table().await?;
+        }
+        if not_ok == 0 && !not_pulled.is_empty() {
+            let steps = not_pulled.into_iter().map(str::to_owned).collect();
+            return Err(ErrorKind::NotAllPulled { steps }.into());
+        }
+        if not_ok == 0 && drained.stuck > 0 {
+            return Err(ErrorKind::NotAllProcessed { events: drained.stuck }.into());
         }
         if not_ok == 0 {
             return Ok(());
@@ -336,6 +388,12 @@ impl Run {
     /// Runs the engine, again whenever the models change. How many objects are not OK in the end.
     async fn synchronize(&self, stop: impl Future<Output = ()> + Send) -> Result<usize> {
         let mut stop = std::pin::pin!(stop);
+        if self.has_no_engine() {
+            if !self.config.once {
+                stop.await;
+            }
+            return Ok(0);
+        }
         let mut questions = self.questions.lock().await;
         loop {
             let schema = self.accessor.schema();

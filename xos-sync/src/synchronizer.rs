@@ -10,6 +10,8 @@ use xos_model_client::{Model, ModelDef};
 use crate::config::Config;
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
+use crate::events::{AnyEventStep, EventStep};
+use crate::pull::{AnyPull, PullStep, WatchStep};
 use crate::step::{
     AnyHook, AnyPolicy, AnyStep, ModelPolicy, StepResult, SyncStep, erase, erase_hook, erase_policy,
 };
@@ -46,6 +48,8 @@ pub struct Synchronizer {
     pub(crate) steps: Vec<Arc<dyn AnyStep>>,
     pub(crate) hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) policies: Vec<Arc<dyn AnyPolicy>>,
+    pub(crate) event_steps: Vec<Arc<dyn AnyEventStep>>,
+    pub(crate) pull_steps: Vec<Arc<dyn AnyPull>>,
     pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
 }
@@ -61,6 +65,8 @@ impl Synchronizer {
             steps: Vec::new(),
             hooks: Vec::new(),
             policies: Vec::new(),
+            event_steps: Vec::new(),
+            pull_steps: Vec::new(),
             policy_hooks: Vec::new(),
             recipe: None,
         }
@@ -144,11 +150,36 @@ impl Synchronizer {
         self
     }
 
+    /// Something to do whenever an event is published on some topics. Each event step sees each event.
+    pub fn event_step<S: EventStep>(mut self, step: S) -> Self {
+        self.event_steps.push(crate::events::erase(step));
+        self
+    }
+
+    /// Something that looks at the backend again and again, and its model.
+    pub fn pull_step<S: PullStep>(mut self, step: S) -> Self {
+        self.models.push(S::Model::def());
+        self.pull_steps.push(crate::pull::erase(step));
+        self
+    }
+
+    /// Something that is told by the backend what changes there, and its model.
+    pub fn watch_step<S: WatchStep>(mut self, step: S) -> Self {
+        self.models.push(S::Model::def());
+        self.pull_steps.push(crate::pull::erase_watch(step));
+        self
+    }
+
     /// A recipe that is applied before the first step runs, and again whenever its file changes; see
     /// [`recipe`](crate::recipe).
     pub fn recipe(mut self, path: impl Into<PathBuf>) -> Self {
         self.recipe = Some(path.into());
         self
+    }
+
+    /// Whether there is nothing to do but for the engine.
+    pub(crate) fn has_nothing_beside(&self) -> bool {
+        self.event_steps.is_empty() && self.pull_steps.is_empty()
     }
 
     /// Its name.
@@ -182,6 +213,7 @@ impl Synchronizer {
 
     /// What the models cannot say of themselves.
     pub(crate) fn check(&self) -> Result<()> {
+        crate::events::check(&self.event_steps)?;
         match taken_name(self.models.iter().flat_map(|model| model.closure())) {
             Some(problem) => Err(ErrorKind::Synchronizer(problem).into()),
             None => Ok(()),

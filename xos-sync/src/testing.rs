@@ -34,6 +34,7 @@
 //! # }).unwrap();
 //! ```
 
+mod bus;
 mod faulty;
 mod journal;
 mod mock;

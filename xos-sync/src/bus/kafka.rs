@@ -19,7 +19,7 @@ use async_trait::async_trait;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
 use self::subscription::KafkaSubscription;
@@ -44,6 +44,7 @@ pub(crate) struct KafkaBus {
     producer: Mutex<Option<FutureProducer<Heard>>>,
     /// What its producers told.
     told: Arc<Told>,
+    closing: Closing,
     /// KiB of what may wait for the brokers.
     room: Semaphore,
 }
@@ -64,6 +65,7 @@ impl KafkaBus {
             common,
             producer: Mutex::new(Some(producer)),
             told,
+            closing: Closing(Arc::new(watch::channel(0).0)),
             room: Semaphore::new(options::ROOM_KIB as usize),
         })
     }
@@ -80,7 +82,7 @@ impl KafkaBus {
     fn replace(&self, error: &KafkaError) {
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Fatal) {
             let old = self.producer.lock().unwrap_or_else(PoisonError::into_inner).take();
-            in_background(move || drop(old));
+            self.closing.close(old);
         }
     }
 
@@ -172,8 +174,10 @@ impl Bus for KafkaBus {
         };
         let mut consumer = options::consumer(&self.common, &self.config, topics);
         consumer.set("group.id", group);
+        let closing = self.closing.clone();
         // Files are read for TLS.
-        let subscribed = tokio::task::spawn_blocking(move || KafkaSubscription::new(&consumer, &names)).await;
+        let subscribed =
+            tokio::task::spawn_blocking(move || KafkaSubscription::new(&consumer, &names, closing)).await;
         match subscribed {
             Ok(subscription) => Ok(Box::new(subscription?)),
             Err(_) => Err(BusError::Away { reason: "the program is ending".to_owned() }),
@@ -193,14 +197,19 @@ impl Bus for KafkaBus {
             }
             tokio::time::sleep(LOOK).await;
         }
-        in_background(move || drop(producer));
+        self.closing.close(producer);
+        if !self.closing.finish(until).await {
+            tracing::info!(
+                "connections to Kafka are still being closed; what was committed last may not be confirmed"
+            );
+        }
     }
 }
 
 impl Drop for KafkaBus {
     fn drop(&mut self) {
         let producer = self.producer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        in_background(move || drop(producer));
+        self.closing.close(producer);
     }
 }
 
@@ -210,13 +219,28 @@ fn new_producer(common: &ClientConfig, told: &Arc<Told>) -> Result<FutureProduce
         .map_err(|error| BusError::refused("a connection to Kafka", why(&error)))
 }
 
-/// What ends a client waits for its threads, and for the brokers.
-fn in_background(end: impl FnOnce() + Send + 'static) {
-    match tokio::runtime::Handle::try_current() {
-        Ok(runtime) => {
-            runtime.spawn_blocking(end);
+/// Clients that are being closed. Each takes a thread for that: it waits for threads of its own and for the brokers,
+/// for as long as they are away, and nobody should have to wait with it.
+#[derive(Clone)]
+struct Closing(Arc<watch::Sender<usize>>);
+
+impl Closing {
+    fn close(&self, client: impl Send + 'static) {
+        self.0.send_modify(|count| *count += 1);
+        let count = self.0.clone();
+        let close = move || {
+            drop(client);
+            count.send_modify(|count| *count -= 1);
+        };
+        if let Err(error) = std::thread::Builder::new().name("kafka-close".to_owned()).spawn(close) {
+            tracing::warn!(e = %error, "a connection to Kafka was not closed in order");
         }
-        Err(_) => end(),
+    }
+
+    /// Waits until all are closed. Whether they are.
+    async fn finish(&self, until: Instant) -> bool {
+        let mut count = self.0.subscribe();
+        timeout_at(until, count.wait_for(|count| *count == 0)).await.is_ok()
     }
 }
 

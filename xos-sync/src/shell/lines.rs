@@ -176,10 +176,11 @@ pub(crate) fn models_missing(missing: &[String]) {
 }
 
 /// The start-up lines about the engines.
-pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>, policies: &[&str]) {
+pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>, policies: &[&str], pulls: &[&str], events: &[&str]) {
     info!(step_dir = step_dir.unwrap_or("(built in)"), "Loading sync steps");
     info!(steps = format!("[{}]", steps.join(", ")), "Loaded sync steps");
-    info!("Skipping event engine due to no event_steps dir.");
+    crate::pull::lines::engine(pulls);
+    crate::events::lines::engine(events);
     if policies.is_empty() {
         info!("Skipping model policies thread due to no model_policies dir.");
     } else {

@@ -9,8 +9,10 @@ use xos_model_client::{
     Onboard, Result, ServiceFiles,
 };
 
+use super::bus::Recorder;
 use super::faulty::{Faulty, Rule};
 use super::journal::Journal;
+use crate::bus::Event;
 use crate::context::{Around, Context};
 use crate::synchronizer::taken_name;
 
@@ -40,6 +42,7 @@ use crate::synchronizer::taken_name;
 pub struct MockAccessor {
     accessor: Faulty<EmbeddedCore>,
     loaded: Arc<Mutex<Vec<&'static ModelDef>>>,
+    events: Arc<Recorder>,
 }
 
 impl MockAccessor {
@@ -52,17 +55,32 @@ impl MockAccessor {
     #[allow(clippy::expect_used, reason = "a test without a core has failed")]
     pub fn new() -> Self {
         let core = EmbeddedCore::in_memory().expect("an embedded core in memory");
-        MockAccessor { accessor: Faulty::new(core), loaded: Arc::default() }
+        MockAccessor { accessor: Faulty::new(core), loaded: Arc::default(), events: Arc::default() }
     }
 
     /// What a step is given, on this core.
     pub fn context(&self) -> Context {
-        Context::new(self.accessor(), Caller::Step, &Around::of("mock"), 1)
+        Context::new(self.accessor(), Caller::Step, &self.around(), 1)
     }
 
     /// What a policy is given, on this core.
     pub fn policy_context(&self) -> Context {
-        Context::new(self.accessor(), Caller::Policy, &Around::of("mock"), 1)
+        Context::new(self.accessor(), Caller::Policy, &self.around(), 1)
+    }
+
+    /// What an event step or a pull step is given, on this core.
+    pub fn pull_context(&self) -> Context {
+        Context::of_event(self.accessor(), &self.around(), 1)
+    }
+
+    /// What was published through the contexts of this core, in order. Nobody is given it: a test of an event step
+    /// calls [`process_event`](crate::EventStep::process_event) with an [`Event::new`].
+    pub fn published(&self) -> Vec<Event> {
+        self.events.published()
+    }
+
+    fn around(&self) -> Arc<Around> {
+        Around::with_bus("mock", self.events.clone())
     }
 
     /// The accessor, for [`run_on`](crate::run_on).

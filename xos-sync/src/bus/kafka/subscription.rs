@@ -16,7 +16,7 @@ use xos_model_client::Timestamp;
 
 use super::progress::Progress;
 use super::told::{Revoked, Told, give_up};
-use super::{in_background, why};
+use super::{Closing, why};
 use crate::bus::{BATCH, BusError, Delivery, Event, Place, Position, Subscription};
 
 /// How long one question to the brokers may take.
@@ -38,10 +38,11 @@ pub(super) struct KafkaSubscription {
     revoked: Option<Revoked>,
     /// The owner was told that the brokers are away, and nothing came since.
     away: bool,
+    closing: Closing,
 }
 
 impl KafkaSubscription {
-    pub(super) fn new(config: &ClientConfig, topics: &[String]) -> Result<Self, BusError> {
+    pub(super) fn new(config: &ClientConfig, topics: &[String], closing: Closing) -> Result<Self, BusError> {
         let refused = |error: KafkaError| BusError::refused("these topics", why(&error));
         let consumer: StreamConsumer<Told> = config.create_with_context(Told::default()).map_err(refused)?;
         let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
@@ -53,6 +54,7 @@ impl KafkaSubscription {
             trouble: None,
             revoked: None,
             away: false,
+            closing,
         })
     }
 
@@ -186,7 +188,7 @@ impl Drop for KafkaSubscription {
             give_up(consumer.as_ref(), &list_of(&revoked.places));
         }
         // To leave the group takes an answer of the brokers.
-        in_background(move || drop(consumer));
+        self.closing.close(consumer);
     }
 }
 
