@@ -2,6 +2,7 @@
 
 pub mod against;
 pub mod ours;
+pub mod program;
 pub mod proxy;
 pub mod raw;
 pub mod replay;

@@ -211,6 +211,8 @@ fn to_json(value: &Value) -> Json {
     match value {
         Value::Null => Json::Null,
         Value::Text(text) => json!(text),
+        // That it is there, never what it is.
+        Value::Secret(_) => json!(value.to_string()),
         Value::Int(number) => json!(number),
         Value::Bool(flag) => json!(flag),
         Value::Float(number) => json!(number),

@@ -108,6 +108,7 @@ async fn hashed(core: &EmbeddedCore, mut write: Write) -> Result<Write> {
     fields.retain(|(position, _)| !is_password(&write.shape, *position));
     let given = match given {
         Value::Text(text) => text,
+        Value::Secret(secret) => secret.expose().to_owned(),
         other => {
             // The store says what it expects.
             fields.push((position, other));

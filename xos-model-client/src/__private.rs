@@ -51,10 +51,7 @@ pub fn shape_of<M: Model>() -> Arc<Shape> {
         }
     }
     let fields = chain.iter().rev().flat_map(|def| def.fields.iter());
-    Arc::new(Shape::new(
-        M::MODEL_NAME,
-        fields.map(|field| ShapeField { name: field.name.clone(), kind: field.kind }),
-    ))
+    Arc::new(Shape::of_fields(M::MODEL_NAME, fields))
 }
 
 pub(crate) fn from_record<M: Model>(record: Record) -> Result<M> {

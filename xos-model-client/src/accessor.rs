@@ -151,7 +151,7 @@ pub enum Guard {
     Fence(Term),
 }
 
-/// One write. Its `Debug` does not show passwords.
+/// One write. Its `Debug` shows of passwords and other secrets only that they are there.
 #[derive(Clone)]
 pub struct Write {
     /// The model, and what the positions in `op` mean; the answer is laid out the same way.
@@ -173,8 +173,10 @@ impl fmt::Debug for Write {
             let is_password = |at: FieldPos| {
                 self.shape.fields().get(usize::from(at)).is_some_and(|field| field.name == "password")
             };
-            for (_, value) in fields.iter_mut().filter(|(at, _)| is_password(*at)) {
-                *value = Value::Text("[a password]".to_owned());
+            for (at, value) in fields {
+                if self.shape.is_secret(usize::from(*at)) || is_password(*at) {
+                    *value = std::mem::take(value).into_secret();
+                }
             }
         }
         f.debug_struct("Write")

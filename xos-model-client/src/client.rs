@@ -195,6 +195,15 @@ impl ModelClient {
         Write { shape: M::shape().clone(), target, op, by: self.caller, guard: Guard::None }
     }
 
+    pub(crate) async fn write_guarded<M: Model>(
+        &self,
+        target: Target,
+        op: Op,
+        guard: Guard,
+    ) -> Result<Written> {
+        self.write_one(Write { guard, ..self.write_of::<M>(target, op) }).await
+    }
+
     async fn write_one(&self, write: Write) -> Result<Written> {
         let answers = self.accessor.write(vec![write]).await;
         answers.into_iter().next().unwrap_or_else(|| {
@@ -249,7 +258,7 @@ fn field_names<M: Model>() -> Vec<&'static str> {
     levels.iter().rev().flat_map(|names| names.own.iter().copied()).collect()
 }
 
-fn fields_to_create<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
+pub(crate) fn fields_to_create<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
     let defaults = M::default().values();
     let mut fields = Vec::new();
     let infos = chain_fields::<M>();
@@ -261,6 +270,7 @@ fn fields_to_create<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
         let empty = match &value {
             Value::Null => true,
             Value::Text(text) => text.is_empty(),
+            Value::Secret(secret) => secret.is_empty(),
             Value::Links(ids) => ids.is_empty(),
             _ => false,
         };
@@ -279,7 +289,7 @@ fn fields_to_create<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
 const NONE_CANNOT_BE_SENT: &str =
     "was set to None, which cannot be sent to a core: only a link can be unset; use an empty value";
 
-fn fields_to_set<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
+pub(crate) fn fields_to_set<M: Model>(object: &M) -> Result<Vec<(FieldPos, Value)>> {
     let Some(loaded) = object.origin().record() else { return Ok(Vec::new()) };
     let mut fields = Vec::new();
     for (at, ((value, old), field)) in
@@ -309,6 +319,7 @@ fn same(value: &Value, loaded: &Value) -> bool {
     value == loaded
         || match (value, loaded) {
             (Value::Text(text), Value::Null) => text.is_empty(),
+            (Value::Secret(secret), Value::Null) => secret.is_empty(),
             (Value::Int(int), Value::Null) => *int == 0,
             (Value::Bool(bool), Value::Null) => !bool,
             (Value::Float(float), Value::Null) => *float == 0.0,

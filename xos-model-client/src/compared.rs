@@ -4,6 +4,9 @@
 use crate::query::Operator;
 use crate::value::Value;
 
+/// Why a secret cannot be compared otherwise: what fits or not would tell it letter by letter.
+pub const ONLY_EQUAL: &str = "a secret can only be asked for with \"equal\"";
+
 /// True or false.
 ///
 /// # Errors

@@ -120,6 +120,24 @@ pub enum ErrorKind {
         /// What was found.
         found: String,
     },
+    /// Nothing uses this service instance, so that there is no neighbour to ask.
+    #[error(
+        "ServiceInstance with id {id} has no westbound service instances, so \"{property}\" is not found"
+    )]
+    NoNeighbour {
+        /// The instance at which the search ended.
+        id: ObjectId,
+        /// The field that was looked for.
+        property: String,
+    },
+    /// A generic link leads to no model of the core, or to another one than was asked for.
+    #[error("the content type \"{found}\" {}", Expected(.expected))]
+    ContentType {
+        /// What the object has.
+        found: String,
+        /// The model that was asked for; `None` when the core has no such model at all.
+        expected: Option<ModelName>,
+    },
     /// A query that means nothing.
     #[error("cannot query {model} by \"{field}\": {reason}")]
     Query {
@@ -305,6 +323,17 @@ impl fmt::Display for Faults<'_> {
             }
         }
         Ok(())
+    }
+}
+
+struct Expected<'a>(&'a Option<ModelName>);
+
+impl fmt::Display for Expected<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(model) => write!(f, "is not that of a {model}: ask for the model that it names"),
+            None => f.write_str("is that of no model that this core has: load the model first"),
+        }
     }
 }
 

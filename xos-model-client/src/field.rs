@@ -45,6 +45,7 @@ impl fmt::Display for ConvertFault {
 /// | `String` | required string |
 /// | `i32`, `u32`, `bool`, `f32` | required int32, uint32, bool, float |
 /// | [`Timestamp`] | required string, `content_type = "date"` |
+/// | [`Secret`](crate::Secret) | required string, never shown |
 /// | an enum with `#[derive(XosChoice)]` | required string, `choices` |
 /// | [`Link<M>`] | required manytoone |
 /// | [`Links<M>`] | optional manytomany |
@@ -52,7 +53,7 @@ impl fmt::Display for ConvertFault {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the type of a model's field",
     label = "not a type that XOS has",
-    note = "use String, i32, u32, bool, f32, Timestamp, Link<M>, Links<M>, an enum with #[derive(XosChoice)], or an Option of one of them",
+    note = "use String, Secret, i32, u32, bool, f32, Timestamp, Link<M>, Links<M>, an enum with #[derive(XosChoice)], or an Option of one of them",
     note = "64-bit numbers do not exist on XOS's wire: int32, uint32 and float are all there is"
 )]
 pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
@@ -60,6 +61,8 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     const KIND: Kind;
     /// Whether the field may have no value.
     const OPTIONAL: bool = false;
+    /// Whether the value is never shown.
+    const SECRET: bool = false;
     /// Where a link leads.
     const LINK: Option<&'static str> = None;
     /// The model that a link leads to.
@@ -75,6 +78,7 @@ pub trait FieldType: Clone + PartialEq + fmt::Debug + Send + Sync + 'static {
     const INFO: TypeInfo = TypeInfo {
         kind: Self::KIND,
         optional: Self::OPTIONAL,
+        secret: Self::SECRET,
         link: Self::LINK,
         target: Self::TARGET,
         choices: Self::CHOICES,
@@ -189,7 +193,7 @@ impl FieldType for String {
         Value::Text(self.clone())
     }
     fn from_value(value: &Value) -> Result<Self, ConvertFault> {
-        or_empty(value, String::new(), value.as_text().map(str::to_owned))
+        or_empty(value, String::new(), value.exposed_text().map(str::to_owned))
             .ok_or_else(|| ConvertFault::new(Kind::Text.describe(), value))
     }
     fn as_name(&self) -> Option<&str> {
@@ -285,6 +289,7 @@ impl<M: Model> FieldType for Links<M> {
 impl<T: FieldType + Optional> FieldType for Option<T> {
     const KIND: Kind = T::KIND;
     const OPTIONAL: bool = true;
+    const SECRET: bool = T::SECRET;
     const LINK: Option<&'static str> = T::LINK;
     const TARGET: Option<Need> = T::TARGET;
     const CHOICES: &'static [ChoiceDef] = T::CHOICES_OR_NONE;

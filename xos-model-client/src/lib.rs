@@ -9,6 +9,7 @@
 
 mod accessor;
 mod client;
+mod conveniences;
 #[doc(hidden)]
 pub mod compared;
 mod core_version;
@@ -25,6 +26,7 @@ mod query;
 mod record;
 mod rules;
 mod schema;
+mod secret;
 mod spec;
 pub mod tosca;
 mod value;
@@ -42,7 +44,7 @@ pub use client::{Changed, Deleted, ModelClient, changed_fields};
 pub use core_version::CoreVersion;
 pub use error::{Error, ErrorKind, FieldFault, Result, closest};
 pub use field::{Choice, Condition, ConvertFault, Field, FieldType, LinkType, Optional, RecordReader};
-pub use link::{LeadsTo, Link, Links};
+pub use link::{LeadsTo, Link, Links, PointsAt};
 pub use model::{
     ChoiceDef, DefaultValue, FieldDef, FieldName, IsA, Kind, LinkDef, Model, ModelDef, ModelName, Names,
     Presence, ValidatorDef,
@@ -52,5 +54,6 @@ pub use origin::Origin;
 pub use query::{Cond, Operator, Query, QueryKind};
 pub use record::{Record, Revision, Shape, ShapeField};
 pub use schema::{FieldInfo, ModelId, ModelInfo, ObjectKey, ReverseLink, Schema, SchemaFault};
+pub use secret::{Masks, Secret};
 pub use value::{ObjectId, Timestamp, Value};
 pub use xos_sync_derive::{XosChoice, XosModel};

@@ -123,6 +123,43 @@ impl<T: Model + IsA<B>, B: Model> LeadsTo<T> for Option<Link<B>> {
     }
 }
 
+/// What names one object of a model: a link to it, or the object itself.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` names no object",
+    label = "expected an object of a model, a `Link`, or an `Option<Link>`"
+)]
+pub trait PointsAt {
+    /// The model.
+    type Object: Model;
+
+    /// The object's id, unset when there is none.
+    fn object_id(&self) -> ObjectId;
+}
+
+impl<M: Model> PointsAt for M {
+    type Object = M;
+
+    fn object_id(&self) -> ObjectId {
+        self.id()
+    }
+}
+
+impl<M: Model> PointsAt for Link<M> {
+    type Object = M;
+
+    fn object_id(&self) -> ObjectId {
+        self.id
+    }
+}
+
+impl<M: Model> PointsAt for Option<Link<M>> {
+    type Object = M;
+
+    fn object_id(&self) -> ObjectId {
+        self.map_or(ObjectId::UNSET, |link| link.id)
+    }
+}
+
 /// Links to many objects of model `M`: the writable end of a many-to-many relation.
 ///
 /// The order is not kept by the core, and an object is in it once.

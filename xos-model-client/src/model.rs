@@ -168,6 +168,10 @@ pub struct FieldDef {
     pub max_length: Option<u32>,
     /// Whether the text is unlimited by intent (`text = True`).
     pub text: bool,
+    /// Whether its value is never shown: a field of type [`Secret`](crate::Secret). xproto carries it as
+    /// `secret = True`, which a real core keeps and does not look at.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub secret: bool,
     /// What it has when nobody gave it a value.
     pub default: Option<DefaultValue>,
     /// The values it may have; empty for all.
@@ -200,6 +204,11 @@ impl FieldDef {
     /// Whether an object may be saved without a value in it.
     pub fn is_required(&self) -> bool {
         self.presence == Presence::Required
+    }
+
+    /// Whether its value is never shown, in a log, a table or an error.
+    pub fn is_secret(&self) -> bool {
+        self.secret
     }
 
     /// Whether it is the `id` of the object.

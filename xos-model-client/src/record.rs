@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::model::{FieldName, Kind, ModelName};
+use crate::model::{FieldDef, FieldName, Kind, ModelName};
 use crate::value::{ObjectId, Value};
 
 /// The position of a committed change in the core's history: each change of an object gets the next one.
@@ -30,6 +30,8 @@ pub struct Shape {
     model: ModelName,
     fields: Box<[ShapeField]>,
     index: HashMap<FieldName, u16>,
+    /// The positions of fields whose values are never shown, ascending.
+    secrets: Box<[u16]>,
 }
 
 impl Shape {
@@ -38,7 +40,37 @@ impl Shape {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let fields: Box<[ShapeField]> = fields.into_iter().collect();
         let index = fields.iter().enumerate().map(|(at, field)| (field.name.clone(), at as u16)).collect();
-        Shape { id: NEXT.fetch_add(1, Ordering::Relaxed), model: model.into(), fields, index }
+        Shape {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            model: model.into(),
+            fields,
+            index,
+            secrets: Box::default(),
+        }
+    }
+
+    /// The shape with these fields of this model, which knows the secret ones.
+    pub fn of_fields<'f>(
+        model: impl Into<ModelName>,
+        fields: impl IntoIterator<Item = &'f FieldDef>,
+    ) -> Self {
+        let mut secrets = Vec::new();
+        let fields = fields.into_iter().zip(0_u16..).map(|(field, at)| {
+            secrets.extend(field.is_secret().then_some(at));
+            ShapeField { name: field.name.clone(), kind: field.kind }
+        });
+        let fields: Vec<ShapeField> = fields.collect();
+        Shape { secrets: secrets.into(), ..Shape::new(model, fields) }
+    }
+
+    /// Whether a field is a secret.
+    pub fn has_secrets(&self) -> bool {
+        !self.secrets.is_empty()
+    }
+
+    /// Whether the field at a position is a secret.
+    pub fn is_secret(&self, position: usize) -> bool {
+        self.secrets.iter().any(|at| usize::from(*at) == position)
     }
 
     /// A number that no other shape in this process has: the key under which plans for this shape are kept.
@@ -70,7 +102,8 @@ impl fmt::Debug for Shape {
 
 impl PartialEq for Shape {
     fn eq(&self, other: &Self) -> bool {
-        self.id == other.id || (self.model == other.model && self.fields == other.fields)
+        self.id == other.id
+            || (self.model == other.model && self.fields == other.fields && self.secrets == other.secrets)
     }
 }
 
@@ -86,17 +119,22 @@ impl Record {
     /// A record of this shape. Missing values are [`Value::Null`], surplus ones are dropped.
     pub fn new(shape: Arc<Shape>, mut values: Vec<Value>) -> Self {
         values.resize(shape.fields().len(), Value::Null);
+        // Whoever reads a record cannot show a secret by accident, wherever the record came from.
+        for at in &shape.secrets {
+            if let Some(value) = values.get_mut(usize::from(*at)) {
+                *value = std::mem::take(value).into_secret();
+            }
+        }
         Record { shape, values: values.into(), revision: None }
     }
 
     /// The same values under another shape, which must have the same fields in the same order.
     pub fn with_shape(self, shape: Arc<Shape>) -> Self {
-        if shape.fields().len() == self.values.len() {
+        if shape.fields().len() == self.values.len() && shape.secrets == self.shape.secrets {
             return Record { shape, ..self };
         }
-        let mut values = self.values.to_vec();
-        values.resize(shape.fields().len(), Value::Null);
-        Record { shape, values: values.into(), revision: self.revision }
+        let record = Record::new(shape, self.values.to_vec());
+        Record { revision: self.revision, ..record }
     }
 
     /// The same, as it was at this revision.

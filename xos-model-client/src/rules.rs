@@ -43,6 +43,26 @@ pub const fn choices_fit(info: TypeInfo, max_length: usize, message: &str) {
     }
 }
 
+/// The field holds a secret.
+///
+/// # Panics
+///
+/// At compile time, with `message`, when it does not.
+#[track_caller]
+pub const fn is_secret(info: TypeInfo, message: &str) {
+    must(info.secret, message);
+}
+
+/// The field holds no secret.
+///
+/// # Panics
+///
+/// At compile time, with `message`, when it does.
+#[track_caller]
+pub const fn is_no_secret(info: TypeInfo, message: &str) {
+    must(!info.secret, message);
+}
+
 /// The field holds a time.
 ///
 /// # Panics

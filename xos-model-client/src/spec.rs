@@ -20,6 +20,8 @@ pub struct TypeInfo {
     pub kind: Kind,
     /// Whether it may have no value.
     pub optional: bool,
+    /// Whether its value is never shown.
+    pub secret: bool,
     /// The name of the model that it links to.
     pub link: Option<&'static str>,
     /// The model that it links to.
@@ -110,6 +112,7 @@ impl FieldSpec {
             presence: if info.optional { Presence::Optional } else { Presence::Required },
             max_length: self.max_length,
             text: self.text,
+            secret: info.secret,
             default: match self.default {
                 Some(default) => Some(default.of_kind(info.kind)),
                 None => None,

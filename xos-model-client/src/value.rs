@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::secret::Secret;
+
 /// The id of an object, as the core gave it: an `int32` from 1 on.
 ///
 /// An object that was not created yet has [`ObjectId::UNSET`].
@@ -131,7 +133,7 @@ impl fmt::Debug for Timestamp {
 }
 
 /// One value of a record.
-#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize)]
 pub enum Value {
     /// Nothing: an optional field that is not set, a link to nothing.
     #[default]
@@ -146,6 +148,9 @@ pub enum Value {
     Time(Timestamp),
     /// Every kind of string.
     Text(String),
+    /// A string that is never shown, and never serialized: a field of type [`Secret`].
+    #[serde(skip)]
+    Secret(Secret),
     /// A link to one object.
     Link(ObjectId),
     /// A many-to-many list.
@@ -162,6 +167,7 @@ impl Value {
             Value::Float(_) => "a float",
             Value::Time(_) => "a time",
             Value::Text(_) => "a text",
+            Value::Secret(_) => "a secret text",
             Value::Link(_) => "a link",
             Value::Links(_) => "a list of links",
         }
@@ -172,9 +178,33 @@ impl Value {
         matches!(self, Value::Null)
     }
 
-    /// The text, when it is one.
+    /// The text, when it is one. A secret is none: see [`as_secret`](Value::as_secret).
     pub fn as_text(&self) -> Option<&str> {
         if let Value::Text(text) = self { Some(text) } else { None }
+    }
+
+    /// The secret, when it is one.
+    pub fn as_secret(&self) -> Option<&Secret> {
+        if let Value::Secret(secret) = self { Some(secret) } else { None }
+    }
+
+    /// What is stored and sent of a text, secret or not. For codecs and stores; it is not to be shown.
+    #[doc(hidden)]
+    pub fn exposed_text(&self) -> Option<&str> {
+        match self {
+            Value::Text(text) => Some(text),
+            Value::Secret(secret) => Some(secret.expose()),
+            _ => None,
+        }
+    }
+
+    /// The same, a text being a secret.
+    #[doc(hidden)]
+    pub fn into_secret(self) -> Self {
+        match self {
+            Value::Text(text) => Value::Secret(Secret::new(text)),
+            other => other,
+        }
     }
 
     /// The integer, when it is one.
@@ -198,6 +228,42 @@ impl Value {
     }
 }
 
+impl PartialEq for Value {
+    /// Values of one kind are compared. A secret is as equal as its text: what a program knows to be a secret, a core
+    /// may take for a text.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Value::Null, Value::Null) => true,
+            (Value::Bool(one), Value::Bool(other)) => one == other,
+            (Value::Int(one), Value::Int(other)) => one == other,
+            (Value::Float(one), Value::Float(other)) => one == other,
+            (Value::Time(one), Value::Time(other)) => one == other,
+            (Value::Link(one), Value::Link(other)) => one == other,
+            (Value::Links(one), Value::Links(other)) => one == other,
+            _ => match (self.exposed_text(), other.exposed_text()) {
+                (Some(one), Some(other)) => one == other,
+                _ => false,
+            },
+        }
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Value::Null => f.write_str("Null"),
+            Value::Bool(value) => f.debug_tuple("Bool").field(value).finish(),
+            Value::Int(value) => f.debug_tuple("Int").field(value).finish(),
+            Value::Float(value) => f.debug_tuple("Float").field(value).finish(),
+            Value::Time(value) => f.debug_tuple("Time").field(value).finish(),
+            Value::Text(value) => f.debug_tuple("Text").field(value).finish(),
+            Value::Secret(value) => value.fmt(f),
+            Value::Link(value) => f.debug_tuple("Link").field(value).finish(),
+            Value::Links(value) => f.debug_tuple("Links").field(value).finish(),
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -207,6 +273,7 @@ impl fmt::Display for Value {
             Value::Float(value) => value.fmt(f),
             Value::Time(value) => value.fmt(f),
             Value::Text(value) => value.fmt(f),
+            Value::Secret(_) => f.write_str("(secret)"),
             Value::Link(value) => value.fmt(f),
             Value::Links(value) => write!(f, "{value:?}"),
         }

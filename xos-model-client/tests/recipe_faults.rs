@@ -125,11 +125,11 @@ fn bad_yaml_is_shown_where_it_is() {
     for (text, expected) in [
         (
             "a:\n  b: [1,2\nc: d\n",
-            "r.yaml:3:2: this is not YAML: illegal placement of ':' indicator\n3 | c: d\n  |  ^",
+            "r.yaml:3:2: this is not YAML: illegal placement of ':' indicator\n3 | c: *\n  |  ^",
         ),
         (
             "a: b\n---\nc: d\n",
-            "r.yaml:3:1: a recipe is one YAML document, found a second one; remove the line \"---\"\n3 | c: d\n  | ^",
+            "r.yaml:3:1: a recipe is one YAML document, found a second one; remove the line \"---\"\n3 | c: *\n  | ^",
         ),
     ] {
         assert_eq!(faults(text), expected, "{text}");

@@ -79,6 +79,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `String` | string, required |
 /// | `i32`, `u32`, `bool`, `f32` | int32, uint32, bool, float, required |
 /// | `Timestamp` | date, required |
+/// | `Secret` | string, required, never shown: a password, a token |
 /// | an enum with `#[derive(XosChoice)]` | string with choices, required |
 /// | `Link<M>` | manytoone, required |
 /// | `Links<M>` | manytomany, optional |
@@ -123,6 +124,7 @@ use syn::{DeriveInput, parse_macro_input};
 /// | `feedback` | only synchronizers may change it; to change it does not cause a synchronization |
 /// | `bookkeeping` | the core and the engine keep it |
 /// | `gui_hidden` | the GUI does not show it |
+/// | `secret` | nothing more than its type `Secret` says: a reminder for readers |
 /// | `auto_now_add` | a time: that of the creation |
 /// | `tosca_key` | a recipe finds the object by it |
 /// | `tosca_key_one_of = "f"` | by it or by `f`, just one of the two being given |

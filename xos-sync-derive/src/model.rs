@@ -60,6 +60,8 @@ struct Field {
     feedback: Option<Span>,
     bookkeeping: Option<Span>,
     gui_hidden: Option<Span>,
+    /// Says what the type says already; it is only checked.
+    secret: Option<Span>,
     auto_now_add: Option<Span>,
     tosca_key: Option<Span>,
     tosca_key_one_of: Option<LitStr>,

@@ -28,6 +28,7 @@
 use std::path::{Path, PathBuf};
 
 mod accessor;
+mod ansible;
 mod dictionary;
 mod engine;
 mod environment;
@@ -46,7 +47,15 @@ mod testing;
 mod tests;
 mod tree;
 
+/// YAML with the places of its keys, for other files than that of the configuration.
+#[cfg(feature = "ansible")]
+pub(crate) mod yaml {
+    pub(crate) use super::error::Origin;
+    pub(crate) use super::node::{Entry, Node, Value};
+}
+
 pub use self::accessor::{Accessor, AccessorKind, CoreChoice, DEFAULT_ENDPOINT, Durability, Login};
+pub use self::ansible::{Ansible, Proxy};
 pub use self::engine::Engine;
 pub use self::environment::Environment;
 pub use self::error::{ConfigError, EXIT_CONFIG, Origin, Problem};
@@ -90,6 +99,8 @@ pub struct Config {
     pub engine: Engine,
     /// How programs tell each other what happened.
     pub event_bus: EventBus,
+    /// How playbooks are run.
+    pub ansible: Ansible,
     /// Where log lines go, and how.
     pub logging: Logging,
     /// Stop as soon as nothing is ready (`--once`).
@@ -129,6 +140,7 @@ impl Default for Config {
             accessor: Accessor::default(),
             engine: Engine::default(),
             event_bus: EventBus::default(),
+            ansible: Ansible::default(),
             logging: Logging::default(),
             once: false,
             verb: Verb::Run,

@@ -12,7 +12,8 @@ use serde::Serialize;
 use tokio::sync::Notify;
 use xos_model_client::{Caller, ModelAccessor, ModelClient};
 
-use crate::bus::{Bus, Message, ProcessBus, Publisher};
+use crate::bus::{Bus, Message, Publisher};
+use crate::config::Ansible;
 use crate::step::{StepError, StepResult};
 
 /// What a step is given besides its record: the way to other objects, and what the engine knows of this run.
@@ -42,17 +43,20 @@ pub(crate) struct Around {
     pub(crate) name: String,
     /// Where events are published.
     pub(crate) bus: Arc<dyn Bus>,
+    /// How playbooks are run.
+    #[cfg_attr(not(feature = "ansible"), allow(dead_code, reason = "only steps with playbooks read it"))]
+    pub(crate) ansible: Ansible,
 }
 
 impl Around {
-    /// What handlers have around them that need nothing from outside this process.
-    pub(crate) fn of(name: impl Into<String>) -> Arc<Self> {
-        Around::with_bus(name, Arc::new(ProcessBus::new()))
-    }
-
     /// What handlers have around them that publish events on this bus.
     pub(crate) fn with_bus(name: impl Into<String>, bus: Arc<dyn Bus>) -> Arc<Self> {
-        Arc::new(Around { name: name.into(), bus })
+        Around::new(name, bus, Ansible::default())
+    }
+
+    /// What handlers have around them that publish events on this bus, and run playbooks like this.
+    pub(crate) fn new(name: impl Into<String>, bus: Arc<dyn Bus>, ansible: Ansible) -> Arc<Self> {
+        Arc::new(Around { name: name.into(), bus, ansible })
     }
 }
 
@@ -62,6 +66,9 @@ struct RunState {
     around: Arc<Around>,
     publisher: Publisher,
     attempt: u16,
+    /// Whether it only looks again at an object that was done.
+    #[cfg_attr(not(feature = "ansible"), allow(dead_code, reason = "only steps with playbooks ask"))]
+    is_recheck: bool,
     superseded: AtomicBool,
     changed: Notify,
     recheck: Mutex<Option<Duration>>,
@@ -98,6 +105,7 @@ impl Context {
             around: around.clone(),
             publisher,
             attempt,
+            is_recheck: false,
             superseded: AtomicBool::new(false),
             changed: Notify::new(),
             recheck: Mutex::new(None),
@@ -187,6 +195,26 @@ impl Context {
         let run = &self.run;
         let message = Message { topic, key: key.map(str::as_bytes), value, from: run.publisher };
         Ok(run.around.bus.publish(message).await?)
+    }
+
+    /// What all handlers have around them.
+    #[cfg(feature = "ansible")]
+    pub(crate) fn around(&self) -> &Around {
+        &self.run.around
+    }
+
+    /// Whether this run only looks again at an object that was done.
+    #[cfg(feature = "ansible")]
+    pub(crate) fn is_recheck(&self) -> bool {
+        self.run.is_recheck
+    }
+
+    /// Says whether this run only looks again at an object that was done. Before the context is shared.
+    pub(crate) fn rechecking(mut self, is_recheck: bool) -> Self {
+        if let Some(run) = Arc::get_mut(&mut self.run) {
+            run.is_recheck = is_recheck;
+        }
+        self
     }
 
     pub(crate) fn supersede(&self) {

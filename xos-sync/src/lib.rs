@@ -20,8 +20,11 @@
 //! | `grpc` | yes | a core on the network: gRPC over TLS |
 //! | `serve` | yes | the embedded core served on a Unix socket, and on the network when it is told so |
 //! | `postgres` | no | PostgreSQL as the store of the embedded core |
+//! | `ansible` | no | steps that run Ansible playbooks: the module `ansible`; the program `ansible-playbook` must be there |
 #![deny(missing_docs)]
 
+#[cfg(feature = "ansible")]
+pub mod ansible;
 pub mod args;
 mod backoff;
 mod beside;
@@ -72,7 +75,7 @@ pub use events::{EventStep, GiveUp};
 pub use futures_util::stream;
 pub use pull::{OrFails, PullStep, Reconcile, Reconciled, WatchStep};
 pub use run::{run_on, run_synchronizer, run_until};
-pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep};
+pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, Wait, policed, ready, until};
 pub use synchronizer::Synchronizer;
 pub use tokio;
 pub use tracing;

@@ -125,7 +125,7 @@ pub(crate) trait AnyPull: Send + Sync + 'static {
     /// # Errors
     ///
     /// How the only run failed.
-    async fn run(&self, station: Station, stop: told::Receiver<bool>) -> StepResult;
+    async fn run(&self, station: Station, stopping: told::Receiver<bool>) -> StepResult;
 }
 
 struct Pull<S>(S);
@@ -140,8 +140,8 @@ impl<S: PullStep> AnyPull for Pull<S> {
         self.0.name()
     }
 
-    async fn run(&self, station: Station, stop: told::Receiver<bool>) -> StepResult {
-        run::pull(&self.0, station, stop).await
+    async fn run(&self, station: Station, stopping: told::Receiver<bool>) -> StepResult {
+        run::pull(&self.0, station, stopping).await
     }
 }
 
@@ -157,8 +157,8 @@ impl<S: WatchStep> AnyPull for Watch<S> {
         self.0.name()
     }
 
-    async fn run(&self, station: Station, stop: told::Receiver<bool>) -> StepResult {
-        watch::watch(&self.0, station, stop).await;
+    async fn run(&self, station: Station, stopping: told::Receiver<bool>) -> StepResult {
+        watch::watch(&self.0, station, stopping).await;
         Ok(())
     }
 }

@@ -160,7 +160,9 @@ impl Run {
         let span = span_of(&name);
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
-        let around = Around::with_bus(name.clone(), crate::bus::open(&config, &name)?);
+        service.prepare(&config)?;
+        let bus = crate::bus::open(&config, &name)?;
+        let around = Around::new(name.clone(), bus, config.ansible.clone());
         Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
     }
 
@@ -278,6 +280,7 @@ impl Run {
     /// Takes the models out of the core. Their objects are deleted first, by the steps; the recipe does not count any more.
     async fn unload(mut self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let mut stop = std::pin::pin!(stop);
+        lines::unloading(!self.service.pull_steps.is_empty(), !self.service.event_steps.is_empty());
         info!("Trying for an easy unload_models");
         let mut left = match unless(stop.as_mut(), self.ask_to_unload()).await {
             Some(left) => left?,

@@ -13,23 +13,29 @@
 //! ```
 
 mod actions;
+mod answers;
 mod cache;
+mod causes;
 pub(crate) mod clock;
 mod core;
 mod crew;
 mod events;
 mod facts;
+mod halves;
 mod held;
 mod hooks;
 mod inbox;
 pub(crate) mod layout;
 pub(crate) mod lines;
+mod mutual;
+mod noting;
 mod policies;
 mod polls;
 pub(crate) mod questions;
 mod reads;
 mod runs;
 mod status;
+mod waits;
 mod worker;
 mod writes;
 
@@ -47,10 +53,12 @@ use self::clock::Clock;
 use self::crew::Crew;
 use self::inbox::{Batch, Inbox};
 use self::layout::Layout;
+use self::mutual::Mutual;
 use self::polls::{Polls, WatchedRead};
 use self::questions::Questions;
 use self::reads::{ReadDone, Reads};
 use self::runs::{Home, Running};
+use self::waits::{Looked, Waits};
 use self::writes::{WriteDone, Writes};
 use crate::context::Around;
 use crate::engine::{self, Action, Engine, Event, Moment, ObjectKey, Run};
@@ -92,6 +100,7 @@ enum Io {
     Written(WriteDone),
     Probed(bool),
     Watched(WatchedRead),
+    Looked(Looked),
     Hooked(Run, std::result::Result<(), String>),
 }
 
@@ -130,6 +139,8 @@ pub(crate) struct Shell {
     reads: Reads,
     writes: Writes,
     polls: Polls,
+    waits: Waits,
+    mutual: Mutual,
     watched: HashSet<ObjectKey>,
     /// Objects whose deletion was stored here: their purge is worth a line.
     reaped: HashMap<ObjectKey, (ModelId, Moment)>,
@@ -199,6 +210,8 @@ impl Shell {
             reads: Reads::default(),
             writes: Writes::default(),
             polls,
+            waits: Waits::default(),
+            mutual: Mutual::default(),
             watched: HashSet::new(),
             reaped: HashMap::new(),
             core_down: false,
@@ -329,6 +342,7 @@ impl Shell {
             && self.alarms.wake > self.now
             && self.reads.is_quiet()
             && self.writes.is_quiet()
+            && self.waits.is_quiet()
             && !self.core_down
     }
 

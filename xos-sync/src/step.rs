@@ -3,11 +3,16 @@
 mod erased;
 mod error;
 mod policy;
+mod wait;
 
+#[cfg(feature = "ansible")]
+pub(crate) use erased::refuses_nothing;
 pub(crate) use erased::{AnyHook, AnyStep, Did, erase, erase_hook};
 pub use error::{StepError, StepErrorKind};
 pub use policy::ModelPolicy;
 pub(crate) use policy::{AnyPolicy, Handler, erase_policy};
+pub(crate) use wait::{Condition, title};
+pub use wait::{Wait, policed, ready, until};
 
 use std::future::Future;
 use std::time::Duration;

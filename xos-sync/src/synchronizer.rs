@@ -5,7 +5,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use xos_model_client::{Model, ModelDef};
+use xos_model_client::{Model, ModelDef, Schema};
 
 use crate::config::Config;
 use crate::context::Context;
@@ -52,6 +52,15 @@ pub struct Synchronizer {
     pub(crate) pull_steps: Vec<Arc<dyn AnyPull>>,
     pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
+    #[cfg(feature = "ansible")]
+    pub(crate) playbooks: Vec<Arc<dyn crate::ansible::Prepare>>,
+}
+
+/// Who looks at an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LooksAt {
+    pub(crate) step: bool,
+    pub(crate) policy: bool,
 }
 
 impl Synchronizer {
@@ -69,6 +78,8 @@ impl Synchronizer {
             pull_steps: Vec::new(),
             policy_hooks: Vec::new(),
             recipe: None,
+            #[cfg(feature = "ansible")]
+            playbooks: Vec::new(),
         }
     }
 
@@ -91,6 +102,14 @@ impl Synchronizer {
         self.models.push(S::Model::def());
         self.steps.push(erase(step));
         self
+    }
+
+    /// A step that runs a playbook, and its model; see [`ansible`](crate::ansible).
+    #[cfg(feature = "ansible")]
+    pub fn ansible_step<S: crate::ansible::AnsibleStep>(mut self, step: S) -> Self {
+        let step = crate::ansible::Runner::new(step);
+        self.playbooks.push(step.preparation());
+        self.sync_step(step)
     }
 
     /// Something to do each time an object of `M` (or of a model that inherits from it) was synchronized and that was
@@ -211,6 +230,18 @@ impl Synchronizer {
         models
     }
 
+    /// Who looks at the objects of a leaf model.
+    pub(crate) fn looks_at(&self, schema: &Schema, leaf: &str) -> LooksAt {
+        let takes = |of: &ModelDef| {
+            let both = schema.model(leaf).zip(schema.model(&of.name));
+            both.is_some_and(|(leaf, of)| schema.is_a(leaf.id, of.id))
+        };
+        LooksAt {
+            step: self.steps.iter().any(|step| takes(step.model())),
+            policy: self.policies.iter().any(|policy| takes(policy.model())),
+        }
+    }
+
     /// What the models cannot say of themselves.
     pub(crate) fn check(&self) -> Result<()> {
         crate::events::check(&self.event_steps)?;
@@ -218,6 +249,18 @@ impl Synchronizer {
             Some(problem) => Err(ErrorKind::Synchronizer(problem).into()),
             None => Ok(()),
         }
+    }
+
+    /// What can be found wrong before the first step runs, outside of the core.
+    #[cfg_attr(
+        not(feature = "ansible"),
+        allow(clippy::unnecessary_wraps, clippy::unused_self, reason = "nothing can be wrong then")
+    )]
+    pub(crate) fn prepare(&self, config: &Config) -> Result<()> {
+        #[cfg(feature = "ansible")]
+        crate::ansible::prepare(&self.playbooks, &config.ansible)?;
+        let _ = config;
+        Ok(())
     }
 
     /// Its version, as it is logged and sent to the core.

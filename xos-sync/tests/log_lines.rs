@@ -11,7 +11,7 @@ use xos_sync::prelude::*;
 use xos_sync::run_on;
 
 /// When a line is written, its text, and the keys that it must have.
-const LINES: [(&str, &str, &[&str]); 12] = [
+const LINES: [(&str, &str, &[&str]); 17] = [
     ("start", "Service version is 1.0.0.dev", &["synchronizer_name"]),
     ("start", "required_models, found:", &["models", "synchronizer_name"]),
     ("start", "Loading sync steps", &["step_dir", "synchronizer_name"]),
@@ -23,6 +23,27 @@ const LINES: [(&str, &str, &[&str]); 12] = [
     ("failure", "sync step failed!", &["e", "model_name", "pk", "synchronizer_name"]),
     ("deletion", "Deleting object", &["model_name", "pk", "synchronizer_name"]),
     ("deletion", "Deleted object", &["model_name", "pk", "synchronizer_name"]),
+    ("start", "Loaded model policies", &["policies", "synchronizer_name"]),
+    (
+        "policy",
+        "MODEL POLICY: calling handler",
+        &["sender_name", "instance", "policy", "method", "model_name", "pk", "synchronizer_name"],
+    ),
+    (
+        "policy",
+        "MODEL POLICY: completed handler",
+        &["sender_name", "instance", "policy_name", "method", "model_name", "pk", "synchronizer_name"],
+    ),
+    (
+        "policy failure",
+        "MODEL POLICY: Exception when running handler",
+        &["e", "policy_name", "method", "model_name", "pk", "synchronizer_name"],
+    ),
+    (
+        "policy",
+        "MODEL_POLICY: Saved",
+        &["policy_code", "policy_status", "model_name", "pk", "synchronizer_name"],
+    ),
     (
         "nothing",
         "No sync steps, no policies, and no event steps. Synchronizer exiting.",
@@ -65,6 +86,14 @@ impl SyncStep for Greet {
     }
 }
 
+impl ModelPolicy for Greet {
+    type Model = Site;
+
+    async fn handle_create(&self, _ctx: &Context, o: &mut Site) -> StepResult {
+        if o.name == "Joffrey Baratheon" { Err("Maybe not".into()) } else { Ok(()) }
+    }
+}
+
 fn site(name: &str) -> Site {
     Site { name: name.into(), login_base: "x".into(), abbreviated_name: "x".into(), ..Default::default() }
 }
@@ -92,6 +121,8 @@ async fn the_lines_of_the_tutorial_keep_their_text_and_keys() {
     let arya = core.objects::<Site>().filter(Site::NAME.eq("Arya Stark")).one().await.unwrap();
     core.delete(&arya).await.unwrap();
     log.extend(run(&core, service()).await);
+    core.create(site("Sansa Stark")).await.unwrap();
+    log.extend(run(&core, Synchronizer::new("hello-world").policy(Greet)).await);
     log.extend(run(&core, Synchronizer::new("hello-world")).await);
 
     for (when, text, keys) in LINES {
@@ -101,6 +132,22 @@ async fn the_lines_of_the_tutorial_keep_their_text_and_keys() {
             assert!(line.get(*key).is_some(), "{when}: {text:?} has no key {key:?}: {line}");
         }
     }
+}
+
+#[xos_sync::test]
+async fn a_line_about_policies_is_written_only_where_it_is_true() {
+    let core = MockAccessor::new();
+    core.create(site("Arya Stark")).await.unwrap();
+    core.create(site("Joffrey Baratheon")).await.unwrap();
+    let refused = xos_sync::testing::Fault::Refused("not today".into());
+    core.inject(xos_sync::testing::Rule::next(refused.clone()).field("policed"));
+    core.inject(xos_sync::testing::Rule::next(refused).field("policy_code").after(1));
+    let log = run(&core, Synchronizer::new("hello-world").policy(Greet)).await;
+    let has = |text: &str| log.iter().any(|line| line["event"] == text);
+    assert!(!has("Skipping model policies thread due to no model_policies dir."));
+    assert!(!has("No sync steps, no policies, and no event steps. Synchronizer exiting."));
+    assert!(has("MODEL POLICY: Object failed to update policed timestamp"), "{log:#?}");
+    assert!(has("MODEL_POLICY: Exception when storing policy_status"), "{log:#?}");
 }
 
 #[xos_sync::test]

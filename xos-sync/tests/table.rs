@@ -68,3 +68,30 @@ async fn an_object_that_waits_for_a_failed_one_says_so() {
     assert!(line(&table, "frozen").contains("(not to be synchronized)"), "{table}");
     assert!(!line(&table, "frozen").contains("waits"), "{table}");
 }
+
+struct Police;
+
+impl ModelPolicy for Police {
+    type Model = Service;
+
+    async fn handle_create(&self, _ctx: &Context, _o: &mut Service) -> StepResult {
+        Err("no address is free".into())
+    }
+}
+
+#[xos_sync::test]
+async fn an_object_whose_policy_failed_says_so() {
+    let core = MockAccessor::new();
+    core.create(Service { name: "hello".into(), ..Default::default() }).await.unwrap();
+    let mut config = Config::in_memory();
+    config.once = true;
+    let alone = || Synchronizer::new("hello").policy(Police);
+    assert!(run_on(core.accessor(), config.clone(), alone(), std::future::pending()).await.is_err());
+    let table = object_table(core.accessor().as_ref(), &alone()).await.unwrap();
+    let cells: Vec<&str> = line(&table, "hello").split_whitespace().collect();
+    assert_eq!(cells[2..], ["hello", "2", "no", "address", "is", "free"], "{table}");
+    let both = || alone().sync_step(Broken);
+    assert!(run_on(core.accessor(), config, both(), std::future::pending()).await.is_err());
+    let table = object_table(core.accessor().as_ref(), &both()).await.unwrap();
+    assert!(line(&table, "hello").contains("Maybe not (policy: no address is free)"), "{table}");
+}

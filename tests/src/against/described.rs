@@ -203,7 +203,7 @@ fn parts(model: &ModelDef) -> BTreeMap<String, String> {
     parts
 }
 
-fn field_parts(field: &FieldDef) -> [(&'static str, String); 19] {
+fn field_parts(field: &FieldDef) -> [(&'static str, String); 20] {
     let FieldDef {
         name: _,
         number,
@@ -211,6 +211,7 @@ fn field_parts(field: &FieldDef) -> [(&'static str, String); 19] {
         presence,
         max_length,
         text,
+        secret,
         default,
         choices,
         unique,
@@ -231,6 +232,7 @@ fn field_parts(field: &FieldDef) -> [(&'static str, String); 19] {
         ("presence", format!("{presence:?}")),
         ("max_length", format!("{max_length:?}")),
         ("text", format!("{text:?}")),
+        ("secret", format!("{secret:?}")),
         ("default", format!("{default:?}")),
         ("choices", format!("{choices:?}")),
         ("unique", format!("{unique:?}")),

@@ -32,6 +32,7 @@ fn fault(field: &FieldInfo, value: &Value) -> Option<String> {
             def.is_required().then(|| "This field cannot be blank.".to_owned())
         }
         Value::Text(text) => fault_of_text(field, text),
+        Value::Secret(secret) => fault(field, &Value::from(secret.expose())),
         _ => None,
     }
 }

@@ -62,6 +62,7 @@ fn field(number: u16, name: &'static str, kind: Kind) -> FieldDef {
         feedback: false,
         bookkeeping: false,
         gui_hidden: false,
+        secret: false,
         auto_now_add: false,
         tosca_key: false,
         tosca_key_one_of: None,

@@ -164,3 +164,29 @@ fn values_are_in_the_order_of_the_shape() {
     let record = xos_sync::model_client::Record::new(shape.clone(), values);
     assert_eq!(HelloWorldServiceInstance::from_record(record).unwrap(), object);
 }
+
+/// What only its step may know.
+#[derive(XosModel, Clone, Debug, PartialEq)]
+pub struct Login {
+    #[xos(base)]
+    base: XosBase,
+    /// The password
+    #[xos(number = 1, secret, max_length = 64, unique)]
+    password: Secret,
+    #[xos(number = 2, text, default = none)]
+    token: Option<Secret>,
+}
+
+#[test]
+fn a_secret_is_a_text_that_is_not_shown() {
+    let [password, token] = &*Login::def().fields else { panic!("two fields") };
+    assert!(password.is_secret() && token.is_secret() && !field("type").is_secret());
+    assert_eq!((password.kind, password.presence), (Kind::Text, Presence::Required));
+    assert_eq!((token.kind, token.presence), (Kind::Text, Presence::Optional));
+    let login = Login { password: "canary".into(), token: Some(Secret::default()), ..Default::default() };
+    let shown = format!("{login:?} {:?} {login}", login.values());
+    assert!(!shown.contains("canary") && shown.contains("Secret(set)") && shown.contains("Secret(empty)"), "{shown}");
+    let _ = (Login::PASSWORD.eq("canary"), Login::TOKEN.eq(login.password.clone()).not());
+    let record = xos_sync::model_client::Record::new(Login::shape().clone(), login.values());
+    assert_eq!(Login::from_record(record).unwrap(), login);
+}

@@ -7,6 +7,15 @@ use xos_model_client::{FieldDef, Kind, Timestamp, Value};
 /// White space around a stripped text goes; a link to nothing is nothing; a list is in order, each once; a bool that
 /// has no value is false, since the core knows no third one.
 pub(crate) fn normalise(def: &FieldDef, value: Value) -> Result<Value, String> {
+    let kept = match value {
+        // What a program takes for a secret is a text of its field.
+        Value::Secret(secret) => plain(def, Value::from(secret.expose())),
+        value => plain(def, value),
+    }?;
+    Ok(if def.is_secret() { kept.into_secret() } else { kept })
+}
+
+fn plain(def: &FieldDef, value: Value) -> Result<Value, String> {
     let kind = def.kind;
     let wrong = |found: &str| Err(format!("expected {}, found {found}", kind.describe()));
     match (kind, value) {

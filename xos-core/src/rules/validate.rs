@@ -25,10 +25,8 @@ pub(super) fn fields(draft: &mut Draft<'_>) {
 pub(crate) fn problem(def: &FieldDef, value: &Value) -> Option<String> {
     match value {
         Value::Null => missing(def),
-        Value::Text(text) if text.is_empty() => {
-            def.is_required().then(|| "must not be blank: this field is required".to_owned())
-        }
         Value::Text(text) => problem_of_text(def, text),
+        Value::Secret(secret) => problem_of_text(def, secret.expose()),
         Value::Links(ids) => (ids.is_empty() && def.is_required())
             .then(|| "must not be empty: this field is required".to_owned()),
         _ => None,
@@ -47,6 +45,9 @@ fn missing(def: &FieldDef) -> Option<String> {
 }
 
 fn problem_of_text(def: &FieldDef, text: &str) -> Option<String> {
+    if text.is_empty() {
+        return def.is_required().then(|| "must not be blank: this field is required".to_owned());
+    }
     if let Some(longest) = def.max_length
         && text.len() > longest as usize
     {
@@ -57,7 +58,8 @@ fn problem_of_text(def: &FieldDef, text: &str) -> Option<String> {
     }
     if !def.choices.is_empty() && !def.choices.iter().any(|choice| choice.value.as_deref() == Some(text)) {
         let choices: Vec<&str> = def.choices.iter().filter_map(|choice| choice.value.as_deref()).collect();
-        return Some(format!("is one of {}, found {text:?}", choices.join(", ")));
+        let found = if def.is_secret() { "another text".to_owned() } else { format!("{text:?}") };
+        return Some(format!("is one of {}, found {found}", choices.join(", ")));
     }
     match def.kind {
         Kind::Ip if text.parse::<IpAddr>().is_err() => {

@@ -1,7 +1,7 @@
 //! What a field is compared with, and how.
 
 use regex::Regex;
-use xos_model_client::compared::{bool, expected, integer, is_of_text, link, name, parse_time};
+use xos_model_client::compared::{ONLY_EQUAL, bool, expected, integer, is_of_text, link, name, parse_time};
 use xos_model_client::{FieldDef, Operator, Value};
 
 use super::functions::fold;
@@ -28,6 +28,9 @@ pub(crate) fn comparison(
             Operator::Equal => Ok(Comparison { sql: "{x} IS NULL", value: None }),
             _ => Err("nothing can only be asked for with \"equal\"".to_owned()),
         };
+    }
+    if def.is_secret() && operator != Operator::Equal {
+        return Err(ONLY_EQUAL.to_owned());
     }
     let sql = match operator {
         Operator::Equal => "{x} = {v}",
@@ -61,15 +64,15 @@ pub(crate) fn comparison(
 }
 
 fn text(operator: Operator, value: &Value) -> Result<Operand, String> {
-    let Value::Text(text) = value else { return Err(expected("a text", value)) };
+    let Some(text) = value.exposed_text() else { return Err(expected("a text", value)) };
     if text.contains('\0') {
         return Err("must not contain the character NUL: no text of an object has it".to_owned());
     }
     let pattern = match operator {
         Operator::IExact | Operator::IContains => return Ok(Operand::Text(fold(text))),
-        Operator::Regex => text.clone(),
+        Operator::Regex => text.to_owned(),
         Operator::IRegex => format!("(?i){text}"),
-        _ => return Ok(Operand::Text(text.clone())),
+        _ => return Ok(Operand::Text(text.to_owned())),
     };
     match Regex::new(&pattern) {
         Ok(_) => Ok(Operand::Pattern(pattern)),

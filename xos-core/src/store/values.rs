@@ -62,6 +62,7 @@ pub(crate) fn bound(value: &Value) -> Sql<'_> {
         Value::Float(float) => Sql::Real(f64::from(*float)),
         Value::Time(time) => Sql::Real(time.seconds()),
         Value::Text(text) => Sql::Text(text),
+        Value::Secret(secret) => Sql::Text(secret.expose()),
         Value::Link(id) if id.is_set() => Sql::Int(i64::from(id.get())),
         Value::Null | Value::Link(_) | Value::Links(_) => Sql::Null,
     }

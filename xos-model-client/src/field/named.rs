@@ -45,7 +45,7 @@ impl<M: Model, T: FieldType> Field<M, T> {
         Cond::new(Condition { field: self.name, operator, value, invert: false })
     }
 
-    /// The field has this value. A link is compared with an id or another link; a many-to-many list with one of its
+    /// The field has this value. A secret can be asked for like this only. A link is compared with an id or another link; a many-to-many list with one of its
     /// members.
     pub fn eq(self, value: impl Into<T::Query>) -> Cond<M> {
         self.compare(Operator::Equal, value.into().into())
@@ -53,23 +53,32 @@ impl<M: Model, T: FieldType> Field<M, T> {
 
     /// The field is greater.
     pub fn gt(self, value: impl Into<T::Query>) -> Cond<M> {
+        const { only_equal(T::SECRET) };
         self.compare(Operator::GreaterThan, value.into().into())
     }
 
     /// The field is greater or equal.
     pub fn ge(self, value: impl Into<T::Query>) -> Cond<M> {
+        const { only_equal(T::SECRET) };
         self.compare(Operator::GreaterThanOrEqual, value.into().into())
     }
 
     /// The field is less.
     pub fn lt(self, value: impl Into<T::Query>) -> Cond<M> {
+        const { only_equal(T::SECRET) };
         self.compare(Operator::LessThan, value.into().into())
     }
 
     /// The field is less or equal.
     pub fn le(self, value: impl Into<T::Query>) -> Cond<M> {
+        const { only_equal(T::SECRET) };
         self.compare(Operator::LessThanOrEqual, value.into().into())
     }
+}
+
+/// Asked for what is greater, a core would tell a secret letter by letter.
+const fn only_equal(secret: bool) {
+    assert!(!secret, "a secret can be asked for with `eq` only");
 }
 
 impl<M: Model, T: FieldType<Query = String>> Field<M, T> {

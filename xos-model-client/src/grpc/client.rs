@@ -29,6 +29,7 @@ use crate::model::ModelName;
 use crate::query::{Operator, Query, QueryKind};
 use crate::record::{Record, Shape};
 use crate::schema::Schema;
+use crate::secret::Masks;
 use crate::value::{ObjectId, Value};
 
 /// A core on the network.
@@ -179,10 +180,17 @@ impl CoreClient {
     }
 
     /// Reads what others may be about to read too.
-    async fn ask(&self, plan: &Plan, method: Method, body: Bytes, about: &About<'_>) -> Result<Bytes> {
+    async fn ask(
+        &self,
+        plan: &Plan,
+        method: Method,
+        body: Bytes,
+        about: &About<'_>,
+        masks: &Masks,
+    ) -> Result<Bytes> {
         let kind = if method == Method::Get { CallKind::Read } else { CallKind::List };
         let path = plan.path(method)?;
-        self.0.reads.ask(path, body, kind).await.map_err(|error| explain(error, about))
+        self.0.reads.ask(path, body, kind).await.map_err(|error| explain(error.without(masks), about))
     }
 
     /// All objects that a query asks for, by ascending id.
@@ -192,10 +200,11 @@ impl CoreClient {
         let conditions = of_leaf(&self.served().remote().schema, query);
         let all = query.kind == QueryKind::Live && conditions.is_empty() && !after.is_set();
         let answer = if all {
-            self.ask(&plan, Method::List, Bytes::new(), &about).await?
+            self.ask(&plan, Method::List, Bytes::new(), &about, &Masks::default()).await?
         } else {
             let body = plan.encode_query(query.kind, &conditions, after)?;
-            self.ask(&plan, Method::Filter, body, &about).await?
+            let masks = Masks::of_values(conditions.iter().map(|condition| &condition.value));
+            self.ask(&plan, Method::Filter, body, &about, &masks).await?
         };
         let mut records = Vec::new();
         for record in plan.decode_list(&answer)? {
@@ -212,7 +221,7 @@ impl CoreClient {
     pub(super) async fn get_one(&self, shape: &Arc<Shape>, id: ObjectId) -> Result<Option<Record>> {
         let plan = self.plan(shape)?;
         let about = About { model: shape.model(), id, doing: Doing::Read };
-        match self.ask(&plan, Method::Get, encode_id(id), &about).await {
+        match self.ask(&plan, Method::Get, encode_id(id), &about, &Masks::default()).await {
             Ok(answer) => plan.decode(&answer).map(Some),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),

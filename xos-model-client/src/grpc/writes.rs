@@ -15,6 +15,7 @@ use crate::field::Condition;
 use crate::query::{Operator, Query};
 use crate::record::{Record, Shape, ShapeField};
 use crate::schema::ModelInfo;
+use crate::secret::Masks;
 use crate::value::{ObjectId, Value};
 
 /// How long after a failure an object is looked for again.
@@ -46,9 +47,9 @@ impl CoreClient {
         match self.transport().call(plan.path(Method::Create)?.clone(), body, meta, CallKind::Once).await {
             Ok(answer) => written(&plan, &answer),
             Err(error @ (CallError::Lost { .. } | CallError::Deadline(_))) => {
-                self.look_for_created(shape, &fields, &error).await
+                self.look_for_created(shape, &fields, &error.without(&masks(&fields))).await
             }
-            Err(error) => Err(explain(error, &about)),
+            Err(error) => Err(explain(error.without(&masks(&fields)), &about)),
         }
     }
 
@@ -78,7 +79,10 @@ impl CoreClient {
         let kind = if by.is_synchronizer() { CallKind::Repeatable } else { CallKind::Once };
         match self.transport().call(plan.path(Method::Update)?.clone(), set.message, meta, kind).await {
             Ok(answer) => written(&plan, &answer),
-            Err(error) => Err(explain(error, &About { model: shape.model(), id, doing: Doing::Write })),
+            Err(error) => {
+                let about = About { model: shape.model(), id, doing: Doing::Write };
+                Err(explain(error.without(&masks(fields)), &about))
+            }
         }
     }
 
@@ -200,6 +204,11 @@ impl CoreClient {
 fn written(plan: &Plan, answer: &[u8]) -> Result<Written> {
     let record = plan.decode(answer)?;
     Ok(Written { id: record.id(), record: Some(record), changed: true })
+}
+
+/// The secrets that a write sends.
+fn masks(fields: &[(FieldPos, Value)]) -> Masks {
+    Masks::of_values(fields.iter().map(|(_, value)| value))
 }
 
 /// What an object can be found by.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{FieldInfo, ModelId, ModelInfo, SchemaFault};
-use crate::model::{FieldDef, ModelDef, ModelName};
-use crate::record::{Shape, ShapeField};
+use crate::model::{DefaultValue, FieldDef, ModelDef, ModelName};
+use crate::record::Shape;
 
 pub(super) fn gap() -> ModelDef {
     ModelDef {
@@ -79,9 +79,7 @@ pub(super) fn resolve(
         with_fields += u16::from(level.fields.iter().any(|field| !field.is_id()));
     }
     let root = chain.iter().copied().find(|id| !defs[id.0 as usize].is_abstract);
-    let shape_fields =
-        fields.iter().map(|field| ShapeField { name: field.def.name.clone(), kind: field.def.kind });
-    let shape = Arc::new(Shape::new(def.name.clone(), shape_fields));
+    let shape = Arc::new(Shape::of_fields(def.name.clone(), fields.iter().map(|field| &field.def)));
     let id = by_name.get(&def.name).copied().unwrap_or(ModelId(0));
     let plural = def.plural.as_ref().map_or_else(|| format!("{}s", def.name), ToString::to_string);
     Ok(ModelInfo {
@@ -176,6 +174,22 @@ fn check_field(def: &ModelDef, level: &ModelDef, field: &FieldDef) -> Result<(),
         && !(1000..=1899).contains(&number)
     {
         return Err(fault(def, Some(field), format!("reverse numbers are 1000 to 1899, found {number}")));
+    }
+    if field.is_secret() {
+        let problem = if !field.kind.is_text() {
+            Some(format!("is {}, and only a text can be a secret", field.kind.describe()))
+        } else if field.default.as_ref().is_some_and(|default| *default != DefaultValue::Null) {
+            Some("is a secret and has a default, which everybody can read; leave the default out".to_owned())
+        } else if field.tosca_key || field.tosca_key_one_of.is_some() {
+            Some(
+                "is a secret and a key of recipes, which are remembered; use another field as key".to_owned(),
+            )
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            return Err(fault(def, Some(field), problem));
+        }
     }
     let others = field.unique_with.iter().chain(&field.tosca_key_one_of);
     for other in others {

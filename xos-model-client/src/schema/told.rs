@@ -7,7 +7,7 @@ use super::{
     FieldInfo, ModelId, ModelInfo, ReverseLink, Schema, SchemaFault, chain_of, fault, gap, gap_info,
 };
 use crate::model::{ModelDef, ModelName};
-use crate::record::{Shape, ShapeField};
+use crate::record::Shape;
 
 /// One model, as a core told of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -82,8 +82,7 @@ fn info(
             fields.push(FieldInfo { def: field.clone(), declared_in: *level, wire_number, target });
         }
     }
-    let shape = fields.iter().map(|field| ShapeField { name: field.def.name.clone(), kind: field.def.kind });
-    let shape = Arc::new(Shape::new(def.name.clone(), shape));
+    let shape = Arc::new(Shape::of_fields(def.name.clone(), fields.iter().map(|field| &field.def)));
     let reverse = told.backs.iter().filter_map(|back| {
         let from = *by_name.get(&back.from)?;
         let (name, field) = (back.name.clone(), back.field.clone());

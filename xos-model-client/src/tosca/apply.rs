@@ -258,7 +258,9 @@ impl Work<'_> {
             for write in &step.writes {
                 let asked = self.value(&write.asked);
                 let stored = record.values().get(usize::from(write.position)).unwrap_or(&Value::Null);
-                if !same(&asked, stored) && is_comparable(&step.model_name, &write.field) {
+                // A secret is nothing to remember.
+                let is_plain = asked.as_secret().is_none() && is_comparable(&step.model_name, &write.field);
+                if !same(&asked, stored) && is_plain {
                     entry.settled.insert(write.field.clone(), Settled { asked, stored: stored.clone() });
                 }
             }

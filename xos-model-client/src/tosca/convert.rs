@@ -22,7 +22,10 @@ pub(super) fn convert(field: &FieldDef, node: &Node) -> Result<Value, String> {
                 field.kind.describe()
             ));
         }
-        (Yaml::Text(text), kind) if kind.is_text() => Value::Text(cleaned(field, text)?),
+        (Yaml::Text(text), kind) if kind.is_text() => {
+            let text = Value::Text(cleaned(field, text)?);
+            if field.is_secret() { text.into_secret() } else { text }
+        }
         (Yaml::Bool(_) | Yaml::Int(_) | Yaml::Float(_), kind) if kind.is_text() => {
             return Err(format!("expected a text, found {}; put it in quotes", node.kind_name()));
         }
@@ -59,7 +62,7 @@ pub(super) fn convert(field: &FieldDef, node: &Node) -> Result<Value, String> {
 }
 
 fn expected(field: &FieldDef, node: &Node) -> String {
-    match node.as_text() {
+    match node.as_text().filter(|_| !field.is_secret()) {
         Some(text) => format!("expected {}, found \"{text}\"", field.kind.describe()),
         None => format!("expected {}, found {}", field.kind.describe(), node.kind_name()),
     }
@@ -79,6 +82,7 @@ fn cleaned(field: &FieldDef, text: &str) -> Result<String, String> {
         Kind::Stripped => text.trim().to_owned(),
         Kind::Ip if !text.is_empty() => match text.trim().parse::<IpAddr>() {
             Ok(address) => address.to_string(),
+            Err(_) if field.is_secret() => return Err("expected an IP address".to_owned()),
             Err(_) => return Err(format!("expected an IP address, found \"{text}\"")),
         },
         _ => text.to_owned(),
@@ -95,7 +99,8 @@ fn cleaned(field: &FieldDef, text: &str) -> Result<String, String> {
     let choices: Vec<&str> = field.choices.iter().filter_map(|choice| choice.value.as_deref()).collect();
     let blank = text.is_empty() && !field.is_required();
     if !choices.is_empty() && !blank && !choices.contains(&text.as_str()) {
-        return Err(format!("expected one of {}; found \"{text}\"", choices.join(", ")));
+        let found = if field.is_secret() { String::new() } else { format!("; found \"{text}\"") };
+        return Err(format!("expected one of {}{found}", choices.join(", ")));
     }
     Ok(text)
 }

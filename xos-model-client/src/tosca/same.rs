@@ -8,6 +8,7 @@ pub(super) fn same(asked: &Value, stored: &Value) -> bool {
     asked == stored
         || match (asked, stored) {
             (Value::Text(text), Value::Null) => text.is_empty(),
+            (Value::Secret(secret), Value::Null) => secret.is_empty(),
             (Value::Int(int), Value::Null) => *int == 0,
             (Value::Bool(bool), Value::Null) => !bool,
             (Value::Float(float), Value::Null) => *float == 0.0,

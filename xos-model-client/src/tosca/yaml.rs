@@ -81,12 +81,23 @@ fn syntax_fault(text: &str, error: &serde_saphyr::Error) -> Fault {
     {
         // A tab would put the mark under the wrong letter.
         let line: String = line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+        let line = without_value(&line);
         let number = at.line.to_string();
         let gutter = " ".repeat(number.len());
         let mark = " ".repeat((at.column as usize).saturating_sub(1));
         fault.snippet = Some(format!("{number} | {line}\n{gutter} | {mark}^"));
     }
     fault
+}
+
+/// The line with its signs, but without the letters and digits of its value: it may be a secret, and nothing is known
+/// of models here.
+fn without_value(line: &str) -> String {
+    let key = line.find(": ").or_else(|| line.trim_end().ends_with(':').then_some(line.len()));
+    let start = key.unwrap_or_else(|| line.len() - line.trim_start().len());
+    let (shown, value) = line.split_at(start);
+    let hidden = value.chars().map(|c| if c.is_alphanumeric() { '*' } else { c });
+    shown.chars().chain(hidden).collect()
 }
 
 /// What the YAML library fills in, before positions are taken out of its own types.

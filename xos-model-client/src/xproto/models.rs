@@ -222,6 +222,7 @@ fn bare(name: &str, number: u16, kind: Kind) -> FieldDef {
         feedback: false,
         bookkeeping: false,
         gui_hidden: false,
+        secret: false,
         auto_now_add: false,
         tosca_key: false,
         tosca_key_one_of: None,

@@ -201,6 +201,7 @@ fn settings(field: &FieldDef) -> Vec<Setting> {
     set("default", field.default.as_ref().map(|value| default(field, value)));
     set("max_length", field.max_length.map(|length| Value::Number(Number::from(i64::from(length)))));
     set("text", flag(field.text));
+    set("secret", flag(field.secret));
     let content = match field.kind {
         Kind::Stripped => Some("stripped"),
         Kind::Url => Some("url"),

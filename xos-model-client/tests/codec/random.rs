@@ -161,6 +161,7 @@ fn dynamic(value: &Value, field: &prost_reflect::FieldDescriptor) -> Option<Othe
         Value::Float(float) => Other::F32(*float),
         Value::Time(time) => Other::F64(time.seconds()),
         Value::Text(text) => Other::String(text.clone()),
+        Value::Secret(secret) => Other::String(secret.expose().to_owned()),
         Value::Link(id) => Other::I32(id.get()),
         Value::Links(ids) => Other::List(ids.iter().map(|id| Other::I32(id.get())).collect()),
     })

@@ -324,6 +324,7 @@ fn field_def() -> impl Strategy<Value = FieldDef> {
                         presence: if required { Presence::Required } else { Presence::Optional },
                         max_length,
                         text,
+                        secret: kind.is_text() && flags[0],
                         default,
                         choices: choices.into(),
                         unique,

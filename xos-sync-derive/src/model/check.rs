@@ -231,12 +231,16 @@ fn check_pairs(ctxt: &Ctxt, field: &Field) {
 /// Attributes at a type that they are not for, as far as that can be seen.
 fn check_type(ctxt: &Ctxt, field: &Field) {
     let Some(seen) = seen(&field.ty) else { return };
+    let is_text = matches!(seen, Seen::Text | Seen::Secret);
     for (attribute, fits) in [
-        ("max_length", matches!(seen, Seen::Text | Seen::Time)),
-        ("text", seen == Seen::Text),
-        ("stripped", seen == Seen::Text),
-        ("url", seen == Seen::Text),
-        ("ip", seen == Seen::Text),
+        ("max_length", is_text || seen == Seen::Time),
+        ("text", is_text),
+        ("stripped", is_text),
+        ("url", is_text),
+        ("ip", is_text),
+        ("secret", seen == Seen::Secret),
+        ("tosca_key", seen != Seen::Secret),
+        ("tosca_key_one_of", seen != Seen::Secret),
         ("auto_now_add", seen == Seen::Time),
         ("reverse", matches!(seen, Seen::Link | Seen::Links)),
     ] {
@@ -255,6 +259,10 @@ fn check_default(ctxt: &Ctxt, field: &Field) {
         ctxt.error_at(default.span, message);
     }
     let seen = seen(&field.ty);
+    if seen == Some(Seen::Secret) && default.value != Default::Null {
+        ctxt.error_at(default.span, SECRET_DEFAULT);
+        return;
+    }
     let fits = match (&default.value, seen) {
         (Default::Null, _) => seen_optional(&field.ty) != Some(false),
         (_, None) => true,
@@ -310,9 +318,23 @@ fn place(field: &Field, attribute: &str) -> proc_macro2::Span {
     field.has(attribute).unwrap_or_else(|| field.ident.span())
 }
 
+/// A default is in the program and in xproto, for everybody to read.
+pub(super) const SECRET_DEFAULT: &str =
+    "a secret cannot have a default, which everybody could read in the program; remove `default`";
+
 /// What an attribute is for, when it stands at a field of another type.
 pub(super) fn only_for(attribute: &str) -> String {
     let kinds = match attribute {
+        "secret" => {
+            return "what is secret is said by the type, so that nothing can show it: make the field a `Secret` (or \
+                    `Option<Secret>`)"
+                .to_owned();
+        }
+        "tosca_key" | "tosca_key_one_of" => {
+            return format!(
+                "`{attribute}` is not for secrets: keys of recipes are remembered and shown; remove it"
+            );
+        }
         "reverse" => "links (Link, Option<Link> or Links)",
         "max_length" => "texts (String, or an enum with #[derive(XosChoice)]) and times",
         "auto_now_add" => "times (Timestamp)",

@@ -4,10 +4,10 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 
-use super::check::{default_message, only_for};
+use super::check::{SECRET_DEFAULT, default_message, only_for};
 use super::generate::{const_default, of_model, of_type};
 use super::types::seen;
-use super::{Field, Model, Role};
+use super::{Default, Field, Model, Role};
 
 /// Constants that panic with a message when a rule does not hold, each at the token that the rule is about.
 pub(super) fn rules(model: &Model) -> TokenStream {
@@ -19,6 +19,8 @@ pub(super) fn rules(model: &Model) -> TokenStream {
         |span: Span, check: TokenStream| rules.extend(quote_spanned!(span=> const _: () = #check;));
     for field in model.with_role(Role::Own) {
         let info = of_type(field, &quote!(INFO));
+        // Keys are asked about only where the type could be an alias of a secret.
+        let is_hidden = seen(&field.ty).is_none();
         for (attribute, check) in [
             ("max_length", "is_string"),
             ("text", "is_text"),
@@ -27,8 +29,11 @@ pub(super) fn rules(model: &Model) -> TokenStream {
             ("ip", "is_text"),
             ("auto_now_add", "is_time"),
             ("reverse", "is_link"),
+            ("secret", "is_secret"),
+            ("tosca_key", "is_no_secret"),
+            ("tosca_key_one_of", "is_no_secret"),
         ] {
-            if let Some(span) = field.has(attribute) {
+            if let Some(span) = field.has(attribute).filter(|_| is_hidden || check != "is_no_secret") {
                 let (check, message) = (Ident::new(check, span), only_for(attribute));
                 rule(span, quote_spanned!(span=> __x::rules::#check(#info, #message)));
             }
@@ -44,6 +49,10 @@ pub(super) fn rules(model: &Model) -> TokenStream {
             let (span, value, message) =
                 (default.span, const_default(&default.value), default_message(&default.value));
             rule(span, quote_spanned!(span=> __x::rules::default_fits(#info, #value, #message)));
+            // Where the type can be seen, nothing is left to ask.
+            if seen(&field.ty).is_none() && default.value != Default::Null {
+                rule(span, quote_spanned!(span=> __x::rules::is_no_secret(#info, #SECRET_DEFAULT)));
+            }
         }
     }
     rules

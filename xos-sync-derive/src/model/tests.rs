@@ -79,7 +79,7 @@ fn attributes_are_known_and_given_once() {
         (
             "number = 1, colour",
             "a field has no attribute `colour`; there are base, origin, id, number, name, max_length, text, stripped, \
-             url, ip, default, unique, unique_with, index, feedback, bookkeeping, gui_hidden, auto_now_add, tosca_key, \
+             url, ip, default, unique, unique_with, index, feedback, bookkeeping, gui_hidden, secret, auto_now_add, tosca_key, \
              tosca_key_one_of, reverse, reverse_number",
         ),
         ("number = 1, unique, unique", "`unique` is given twice; remove one"),
@@ -386,6 +386,26 @@ fn attributes_fit_the_type() {
         check_fields(
             &format!("#[xos(number = 1, {attribute})] a: Option<bool>,"),
             &[&format!("`{name}` is for {kinds}; remove it or change the field's type")],
+        );
+    }
+}
+
+#[test]
+fn what_is_secret_is_said_by_the_type() {
+    let by_type = "what is secret is said by the type, so that nothing can show it: make the field a `Secret` (or \
+                   `Option<Secret>`)";
+    for ty in ["String", "Option<String>", "i32", "Option<Link<S>>"] {
+        check_fields(&format!("#[xos(number = 1, secret)] a: {ty},"), &[by_type]);
+    }
+    check_fields(
+        "#[xos(number = 1, default = \"hodor\")] a: Option<xos_sync::Secret>,",
+        &["a secret cannot have a default, which everybody could read in the program; remove `default`"],
+    );
+    for attribute in ["tosca_key", "tosca_key_one_of = \"b\""] {
+        let name = attribute.split(' ').next().unwrap();
+        check_fields(
+            &format!("#[xos(number = 1, {attribute})] a: Secret, #[xos(number = 2)] b: String,"),
+            &[&format!("`{name}` is not for secrets: keys of recipes are remembered and shown; remove it")],
         );
     }
 }

@@ -8,6 +8,7 @@ use syn::{GenericArgument, PathArguments, Type};
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Seen {
     Text,
+    Secret,
     Int,
     Float,
     Bool,
@@ -21,6 +22,7 @@ pub(crate) fn seen(ty: &Type) -> Option<Seen> {
     let (name, argument) = name_of(ty)?;
     match name.as_str() {
         "String" => Some(Seen::Text),
+        "Secret" => Some(Seen::Secret),
         "i32" | "u32" => Some(Seen::Int),
         "f32" => Some(Seen::Float),
         "bool" => Some(Seen::Bool),

@@ -59,7 +59,6 @@ pub(crate) enum Kind {
 }
 
 const PROGRAM: &str = "models and steps are named in the program";
-const ANSIBLE: &str = "it belongs to the old Ansible support";
 const OPENSTACK: &str = "it belongs to the OpenStack era";
 
 const fn works(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
@@ -89,13 +88,6 @@ const KEYS: &[Key] = &[
     ignored("model_policies_dir", Kind::Text, PROGRAM),
     ignored("wrappers", Kind::Names, "convenience methods are Rust traits, named in the program"),
     ignored("xos_dir", Kind::Text, "nothing is installed there"),
-    ignored("sys_dir", Kind::Text, ANSIBLE),
-    ignored("keep_temp_files", Kind::Switch, ANSIBLE),
-    ignored("proxy_ssh", Kind::Section, ANSIBLE),
-    silent("proxy_ssh.enabled", Kind::Switch, ""),
-    silent("proxy_ssh.key", Kind::Text, ""),
-    silent("proxy_ssh.user", Kind::Text, ""),
-    ignored("node_key", Kind::Text, ANSIBLE),
     ignored("config_dir", Kind::Text, "the Python framework cannot read it either"),
     ignored("backoff_disabled", Kind::Switch, "backoff is always on; see engine.first_retry"),
     ignored("blueprints", Kind::List, "nothing reads it"),
@@ -136,6 +128,20 @@ const KEYS: &[Key] = &[
     works("accessor.max_message_size", Kind::Count { min: 1, max: 2047, unit: "MiB" }, "64", "The largest answer that is taken from a remote core, in MiB; a list of 12,000 objects has about 4."),
 
     works("engine", Kind::Section, "", "How steps are run."),
+
+    works("sys_dir", Kind::Path, "`<name>.sys` in the current folder", "Folder for what playbooks need: the rendered files while one runs, a hash of what was applied last to each object, and what is kept. Made with mode 0700. Without it, playbooks run once more."),
+    works("keep_temp_files", Kind::Switch, "false", "Keeps playbook, variables and inventory of each run, as they were rendered, under `sys_dir`; the log names the folder. They may hold secrets."),
+    works("save_ansible_output", Kind::Switch, "false", "Keeps what `ansible-playbook` printed in the last run of each object, under `sys_dir`; log line and error name the file. Known secrets are masked."),
+    works("node_key", Kind::Path, "those of ssh itself", "ssh key for hosts whose step names none. ssh wants mode 0600."),
+    works("proxy_ssh", Kind::Section, "", "How hosts are reached that are behind another one."),
+    works("proxy_ssh.enabled", Kind::Switch, "as the step says", "`true`: where a step names a host in between, it is used with the user and key below, unless the step says others. `false`: all hosts are reached directly."),
+    works("proxy_ssh.user", Kind::Text, "root", "User at the host in between."),
+    works("proxy_ssh.key", Kind::Path, "those of ssh itself", "ssh key for the host in between."),
+    works("ansible", Kind::Section, "", "How playbooks are run."),
+    works("ansible.program", Kind::Text, "ansible-playbook", "The program; a name is looked for on the `PATH`, a relative path starts at the current folder."),
+    works("ansible.config", Kind::Path, "", "An `ansible.cfg` of yours. No other is read."),
+    works("ansible.deadline", Kind::Period { zero: false }, "", "How long one playbook may take; then it is ended with all that it started. `engine.step_deadline` limits it too."),
+    works("ansible.check", Kind::Switch, "false", "A dry run: playbooks only say what they would change (`--check --diff`), in the log. No object becomes OK, none is deleted."),
 
     works("logging", Kind::Section, "", "Python logging dictionary: where log lines go, and how."),
     silent("logging.version", Kind::Count { min: 1, max: 1, unit: "" }, "Always 1."),

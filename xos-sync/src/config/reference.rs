@@ -63,6 +63,11 @@ Levels are `CRITICAL`, `ERROR`, `WARNING`, `INFO`, `DEBUG`, `TRACE` and `NOTSET`
 stands for a name of your choice. Libraries under this SDK are not logged below `WARNING`.
 ";
 
+const ANSIBLE: &str = "\
+For programs with steps that run playbooks. `sys_dir`, `keep_temp_files`, `save_ansible_output` and `node_key` are
+under General.
+";
+
 const IGNORED: &str = "\
 Files of the Python framework load unchanged. These keys are checked for their type and then do nothing; each is
 logged once, as a warning.
@@ -76,6 +81,8 @@ pub fn reference() -> String {
         ("`accessor`: the core", "accessor", ACCESSOR),
         ("`engine`: how steps run", "engine", ""),
         ("`event_bus`: events", "event_bus", EVENT_BUS),
+        ("`ansible`: how playbooks run", "ansible", ANSIBLE),
+        ("`proxy_ssh`: hosts behind another one", "proxy_ssh", ""),
         ("`logging`: log lines", "logging", LOGGING),
     ] {
         let _ = write!(page, "\n## {heading}\n\n");

@@ -61,7 +61,10 @@ pub enum Action {
     /// Replaces a scan that is still under way.
     Scan(Box<[ModelId]>),
     /// A step waits for this object: see that its changes are told, as facts or as
-    /// [`Event::Changed`](super::Event::Changed).
+    /// [`Event::Changed`](super::Event::Changed), and that of a condition on it ([`Outcome::WaitUntil`]) is told when it
+    /// holds.
+    ///
+    /// [`Outcome::WaitUntil`]: super::Outcome::WaitUntil
     Watch(ObjectKey),
     /// Nobody waits for this object any more.
     Unwatch(ObjectKey),
@@ -97,6 +100,8 @@ pub enum Store {
         /// How much of it to write.
         part: Part,
     },
+    /// What the run waits for, with code 0; the shell has the text.
+    Waiting,
     /// `backend_need_reap`: the deletion is done. In the policy lane: nobody but the delete policy had anything to do.
     Reap,
 }

@@ -267,8 +267,6 @@ impl Slot for Rest {
 /// What few objects have.
 #[derive(Debug)]
 pub(super) struct Extra {
-    /// The entry it belongs to.
-    pub(super) entry: u32,
     pub(super) policy_due: bool,
     /// The version the policy lane is due at, or that was policed last.
     pub(super) policy_version: Version,
@@ -280,24 +278,20 @@ pub(super) struct Extra {
     pub(super) recheck_at: Moment,
     /// Nothing starts before this: a pause, not a failure.
     pub(super) not_before: Moment,
-    /// The entry a step waits for, and in which lane.
-    pub(super) watch: u32,
-    pub(super) watch_lane: Lane,
-    pub(super) watch_until: Moment,
+    /// What each lane waits for.
+    pub(super) watch: [u32; 2],
+    /// The rings of those that wait for this entry, by what ends that.
+    pub(super) watchers: [u32; 2],
+    /// The core shows that a re-check waits: its success has to be stored.
+    pub(super) shows_wait: bool,
     /// What was watched changed, or its time ran out.
     pub(super) awaited: bool,
-    /// The ring of those that watch the same entry.
-    pub(super) next: u32,
-    pub(super) prev: u32,
-    /// Ring of extras that watch this entry.
-    pub(super) watchers: u32,
     pub(super) chain: u32,
 }
 
 impl Default for Extra {
     fn default() -> Self {
         Self {
-            entry: NONE,
             policy_due: false,
             policy_version: Version(0),
             policy_doomed: false,
@@ -305,13 +299,10 @@ impl Default for Extra {
             policy_rest: NONE,
             recheck_at: Moment::NEVER,
             not_before: Moment(0),
-            watch: NONE,
-            watch_lane: Lane::Sync,
-            watch_until: Moment(0),
+            watch: [NONE; 2],
+            watchers: [NONE; 2],
+            shows_wait: false,
             awaited: false,
-            next: NONE,
-            prev: NONE,
-            watchers: NONE,
             chain: NONE,
         }
     }
@@ -320,12 +311,6 @@ impl Default for Extra {
 impl Slot for Extra {
     fn chain(&mut self) -> &mut u32 {
         &mut self.chain
-    }
-}
-
-impl Linked for Extra {
-    fn links(&mut self) -> (&mut u32, &mut u32) {
-        (&mut self.next, &mut self.prev)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::types::{Fact, FailureKind, ModelId, ObjectKey, ReadId, Run, Term, TextHash, Version};
+use super::types::{Fact, FailureKind, Lane, ModelId, ObjectKey, ReadId, Run, Term, TextHash, Version};
 
 /// One thing that happened. Each is given to [`Engine::step`](super::Engine::step) with the time.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +19,11 @@ pub enum Event<'a> {
     /// The feed says that an object changed which no [`Fact`] will be told about: one asked for by
     /// [`Action::Watch`](super::Action::Watch) whose model is not observed.
     Changed(ObjectKey),
+    /// What this lane of this object waits for ([`Outcome::WaitUntil`]) has come, or the object waited for is gone. Too
+    /// late does no harm.
+    Met(ObjectKey, Lane),
+    /// What made this object fail is gone: what failed is tried again at once, in both lanes.
+    Retry(ObjectKey),
     /// A read starts. It lists everything that is due or doomed of these models; none of them, when it only
     /// looks at single objects.
     ReadStarted(ReadId, &'a [ModelId]),
@@ -92,6 +97,16 @@ pub enum Outcome {
         key: ObjectKey,
         /// Runs again after this at the latest.
         at_most: Duration,
+    },
+    /// A condition on an object does not hold yet: no failure is counted; runs again when the shell says that it does
+    /// ([`Event::Met`]), whatever else changes about that object.
+    WaitUntil {
+        /// The object waited for, of any model; it may be the run's own.
+        key: ObjectKey,
+        /// Runs again after this at the latest.
+        at_most: Duration,
+        /// What is waited for has to be stored ([`Store::Waiting`](super::Store::Waiting)): the core does not show it.
+        show: bool,
     },
     /// The core was away, leadership was lost, the program stops: no status, no failure counted.
     Interrupted,

@@ -6,7 +6,8 @@ use super::entry::{Entry, Place};
 use super::machine::{Engine, Stop};
 use super::plan::Task;
 use super::slab::NONE;
-use super::types::{Due, FailureKind, Moment, ObjectKey, Run, Verb, Version, Why};
+use super::types::{Due, FailureKind, Lane, Moment, ObjectKey, Run, Verb, Version, Why};
+use super::watch::{Until, Watch};
 
 /// How one object stands. [`Display`](fmt::Display) says it in a sentence:
 /// "Slice 5: waits for Site 1: failed 3 times, next try in 12 s".
@@ -51,12 +52,19 @@ pub enum State {
         /// How that one stands.
         on: Box<Explanation>,
     },
-    /// `StepError::wait_for`.
+    /// `StepError::wait_for`, `ctx.wait_for`.
     Awaits {
-        /// The object whose change it waits for.
+        /// Which lane waits.
+        lane: Lane,
+        /// The object that it waits for.
         name: String,
+        /// It waits for a condition on that object; otherwise any change will do.
+        condition: bool,
         /// Runs again then at the latest.
         until: Moment,
+        /// If that object waits, too, and so on until this one: the names of all that wait for each other, this one
+        /// first and last. Only the limit ends that.
+        circle: Vec<String>,
     },
     /// It failed and its delay is not over.
     Rests {
@@ -143,10 +151,14 @@ impl Engine {
             _ => match self.task(slot, now) {
                 Task::Nothing if entry.place == Place::Idle && entry.floor.0 == 0 => State::Unknown,
                 Task::Nothing => State::Clean,
-                Task::Later(until) => match (extra, rest) {
-                    (Some(extra), _) if extra.watch != NONE => {
-                        State::Awaits { name: self.name_of(extra.watch), until: extra.watch_until }
-                    }
+                Task::Later(until) => match (self.asleep(slot), rest) {
+                    (Some(watch), _) => State::Awaits {
+                        lane: watch.lane,
+                        condition: watch.until == Until::Met,
+                        name: self.name_of(watch.target),
+                        until: watch.end,
+                        circle: self.circle_of_waits(slot),
+                    },
                     (_, Some(rest)) if rest.next_run > now => State::Rests { kind: rest.kind, until },
                     _ => State::Later { until },
                 },
@@ -169,6 +181,31 @@ impl Engine {
             last: entry.last,
             state,
         }
+    }
+
+    /// The sleep that this entry is in: the policy's, if both lanes sleep.
+    fn asleep(&self, slot: u32) -> Option<&Watch> {
+        self.watch(slot, Lane::Policy).or_else(|| self.watch(slot, Lane::Sync))
+    }
+
+    /// The names of objects that wait for each other ([`Outcome::WaitFor`](super::Outcome::WaitFor)), from this one back
+    /// to it; empty if it does not wait, or for something that will come.
+    pub fn circle(&self, key: ObjectKey) -> Vec<String> {
+        self.index.find(&self.entries, key).map(|slot| self.circle_of_waits(slot)).unwrap_or_default()
+    }
+
+    /// The names of entries that wait for each other, from this one back to it.
+    fn circle_of_waits(&self, slot: u32) -> Vec<String> {
+        let mut names = vec![self.name_of(slot)];
+        let mut at = slot;
+        while let Some(watch) = self.asleep(at).filter(|watch| watch.target != at && names.len() <= DEPTH) {
+            at = watch.target;
+            names.push(self.name_of(at));
+            if at == slot {
+                return names;
+            }
+        }
+        Vec::new()
     }
 
     fn explain_run(&self, entry: &Entry) -> State {
@@ -255,8 +292,14 @@ impl fmt::Display for Explanation {
                 if held.is_empty() { f.write_str(", starts when it is its turn") } else { Ok(()) }
             }
             State::Waits { on } => write!(f, "waits for {on}"),
-            State::Awaits { name, until } => {
-                write!(f, "its step waits for a change of {name}, looks again in {} s", seconds(*until))
+            State::Awaits { lane, name, condition, until, circle } => {
+                let who = if *lane == Lane::Sync { "its step" } else { "its policy" };
+                let what = if *condition { "" } else { "a change of " };
+                write!(f, "{who} waits for {what}{name}, looks again in {} s", seconds(*until))?;
+                if circle.is_empty() {
+                    return Ok(());
+                }
+                write!(f, "; these wait for each other: {}", circle.join(" -> "))
             }
             State::Rests { kind, until } => {
                 let verb = if *kind == FailureKind::Deferred { "deferred" } else { "failed" };

@@ -6,7 +6,7 @@ use super::entry::{Place, Rest};
 use super::machine::{BUDGET, Engine, LOOK_BUDGET};
 use super::runs::Phase;
 use super::slab::NONE;
-use super::types::{Due, Fact, Moment, ObjectKey, ReadId, Why};
+use super::types::{Due, Fact, Lane, Moment, ObjectKey, ReadId, Why};
 
 impl Engine {
     /// Takes in one fact, if it is news.
@@ -60,22 +60,29 @@ impl Engine {
         let entry = &mut self.entries[slot];
         // An old fact may not know that the delete policy has run, after which nobody has anything more to do.
         let doomed = fact.doomed && (policy_due || !fact.policy_only);
-        let mut changed = policy_changed || (doomed && !was_doomed);
+        let newly_doomed = doomed && !was_doomed;
+        let mut sync_changed = newly_doomed;
         entry.set_doomed(doomed);
         match sync {
             Due::At(version) => {
-                changed |= !entry.due() || entry.version != version;
+                sync_changed |= !entry.due() || entry.version != version;
                 entry.set_due(true);
                 entry.version = version;
             }
             Due::No => entry.set_due(false),
         }
+        let changed = policy_changed || sync_changed;
         if changed {
             self.entries[slot].why = fact.why;
         }
         if changed && self.entries[slot].extra != NONE {
             // What it waited or paused for was about another version.
-            self.clear_watch(slot, out);
+            if sync_changed {
+                self.clear_watch(slot, Lane::Sync, out);
+            }
+            if policy_changed || newly_doomed {
+                self.clear_watch(slot, Lane::Policy, out);
+            }
             let extra = &mut self.extras[self.entries[slot].extra];
             (extra.not_before, extra.awaited) = (Moment(0), false);
             if fact.doomed {
@@ -210,8 +217,10 @@ impl Engine {
         if entry.place != Place::Running {
             return;
         }
-        let newer =
-            entry.due() && self.runs.at(entry.at).is_some_and(|(_, job)| job.version != entry.version);
+        let newer = self.runs.at(entry.at).is_some_and(|(_, job)| match job.verb.lane() {
+            Lane::Sync => entry.due() && job.version != entry.version,
+            Lane::Policy => self.policy_due(slot) && job.version != self.extras[entry.extra].policy_version,
+        });
         if newer || (entry.doomed() && !was_doomed) {
             self.tell_superseded(slot, out);
         }

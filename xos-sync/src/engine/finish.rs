@@ -9,7 +9,8 @@ use super::event::{Outcome, StoreFault};
 use super::machine::Engine;
 use super::runs::Phase;
 use super::slab::NONE;
-use super::types::{Due, Fact, FailureKind, Lane, Moment, Run, TextHash, Verb, Version};
+use super::types::{Due, Fact, FailureKind, Lane, Moment, ObjectKey, Run, TextHash, Verb, Version};
+use super::watch::Until;
 
 impl Engine {
     /// The run works on what this fact says.
@@ -63,7 +64,9 @@ impl Engine {
                     // Somebody resurrected it.
                     Verb::HandleDelete if !self.entries[slot].doomed() => self.over(run, now, out),
                     // What another program's step has claimed is that one's to reap.
-                    Verb::HandleDelete if self.entries[slot].policy_only() && !self.entries[slot].claimed() => {
+                    Verb::HandleDelete
+                        if self.entries[slot].policy_only() && !self.entries[slot].claimed() =>
+                    {
                         self.store(run, Store::Reap, out);
                     }
                     _ if self.has_to_enact(slot, verb, due) => {
@@ -95,12 +98,39 @@ impl Engine {
                     let extra = self.extra(slot);
                     self.extras[extra].awaited = true;
                 } else {
-                    self.set_watch(slot, verb.lane(), target, until, out);
+                    self.set_watch(slot, verb.lane(), target, Until::Changed, until, out);
                 }
                 if !due {
                     self.set_recheck(slot, Some(Duration::ZERO), now);
                 }
                 self.over(run, now, out);
+            }
+            Outcome::WaitUntil { key: target, at_most, show } => {
+                let lane = verb.lane();
+                let is_outdated =
+                    self.entries[slot].doomed() && matches!(verb, Verb::SyncRecord | Verb::HandleChange);
+                if is_outdated {
+                    // Its deletion does not wait for what the step waits for.
+                    return self.over(run, now, out);
+                }
+                let end = now + at_most.min(backoff::LONGEST);
+                self.set_watch(slot, lane, target, Until::Met, end, out);
+                if !due {
+                    self.set_recheck(slot, Some(Duration::ZERO), now);
+                }
+                if !show {
+                    return self.over(run, now, out);
+                }
+                let rest = self.rest_of(slot, lane);
+                if rest != NONE {
+                    // The core will not show that failure any more.
+                    self.rests[rest].stored = false;
+                }
+                if lane == Lane::Sync && !due {
+                    let extra = self.extra(slot);
+                    self.extras[extra].shows_wait = true;
+                }
+                self.store(run, Store::Waiting, out);
             }
             Outcome::Interrupted => {
                 if !due {
@@ -151,6 +181,10 @@ impl Engine {
                         self.done(slot, verb, stored);
                         if lane == Lane::Sync {
                             self.set_recheck(slot, recheck, now);
+                            let extra = self.entries[slot].extra;
+                            if extra != NONE {
+                                self.extras[extra].shows_wait = false;
+                            }
                         }
                         self.changed(key);
                     }
@@ -161,6 +195,7 @@ impl Engine {
                             self.rests[rest].stored = true;
                         }
                     }
+                    Store::Waiting => self.entries[slot].barrier = self.reads.barrier(),
                     Store::Reap => self.gone(slot),
                 }
                 self.over(run, now, out);
@@ -179,8 +214,8 @@ impl Engine {
                 self.over(run, now, out);
             }
             Err(StoreFault::Rejected { text }) => {
-                if matches!(what, Store::Failure { .. }) {
-                    // Its backoff counts all the same.
+                if matches!(what, Store::Failure { .. } | Store::Waiting) {
+                    // Its backoff, or its wait, counts all the same.
                     self.over(run, now, out);
                 } else {
                     // A success may have been stored all the same, and taken back what showed a failure.
@@ -196,6 +231,18 @@ impl Engine {
                 self.over(run, now, out);
             }
         }
+    }
+
+    /// What failed is tried again as if its delay were over.
+    pub(super) fn retry(&mut self, key: ObjectKey, now: Moment, out: &mut Vec<Action>) {
+        let Some(slot) = self.index.find(&self.entries, key) else { return };
+        for lane in [Lane::Policy, Lane::Sync] {
+            let rest = self.rest_of(slot, lane);
+            if rest != NONE {
+                self.rests[rest].next_run = now;
+            }
+        }
+        self.settle(slot, now, out);
     }
 
     /// Counts a failure and stores what is new about it.
@@ -382,7 +429,10 @@ impl Engine {
         match verb.lane() {
             Lane::Policy => self.policy_due(slot),
             Lane::Sync if due => entry.due(),
-            Lane::Sync => entry.due() || (entry.rest != NONE && self.rests[entry.rest].stored),
+            Lane::Sync => {
+                let shows_wait = entry.extra != NONE && self.extras[entry.extra].shows_wait;
+                entry.due() || shows_wait || (entry.rest != NONE && self.rests[entry.rest].stored)
+            }
         }
     }
 

@@ -59,7 +59,7 @@ impl Engine {
         let extra = self.entries[slot].extra;
         let mut version = self.entries[slot].version;
         if extra != NONE {
-            self.clear_watch(slot, out);
+            self.clear_watch(slot, verb.lane(), out);
             let extra = &mut self.extras[extra];
             extra.awaited = false;
             match verb.lane() {

@@ -13,7 +13,8 @@ use super::reads::Reads;
 use super::rings::Rings;
 use super::runs::{Phase, Runs};
 use super::slab::{NONE, Slab, unlink};
-use super::types::{Moment, ObjectKey, Run, Term};
+use super::types::{Lane, Moment, ObjectKey, Run, Term};
+use super::watch::{Until, Watch};
 
 /// The most entries one step wakes, frees or starts beyond what its event is about; the rest follows in the
 /// next step, which [`Action::Wake`] asks for at once.
@@ -35,6 +36,7 @@ pub struct Engine {
     pub(super) alarms: Alarms,
     pub(super) rests: Slab<Rest>,
     pub(super) extras: Slab<Extra>,
+    pub(super) watches: Slab<Watch>,
     pub(super) rings: Rings,
     pub(super) reads: Reads,
     pub(super) runs: Runs,
@@ -57,7 +59,7 @@ pub struct Engine {
     /// Changes so far, and the latest ones by a hash of their key.
     pub(super) changes: u64,
     pub(super) recent: Vec<(ObjectKey, u64)>,
-    /// How many entries watch another one.
+    /// How many lanes wait for an object.
     pub(super) watching: usize,
     /// Cancelled runs, and when to report them if they still run.
     pub(super) late: Vec<(Moment, Run)>,
@@ -121,6 +123,7 @@ impl Engine {
             alarms: Alarms::default(),
             rests: Slab::default(),
             extras: Slab::default(),
+            watches: Slab::default(),
             rings: Rings::new(models),
             reads: Reads::new(&config),
             runs: Runs::default(),
@@ -166,6 +169,8 @@ impl Engine {
             }
             Event::Vanished(key, read) => self.vanished(key, read, now, out),
             Event::Changed(key) => self.changed(key),
+            Event::Retry(key) => self.retry(key, now, out),
+            Event::Met(key, lane) => self.met(key, lane, now, out),
             Event::ReadStarted(read, models) => self.reads.started(read, models),
             Event::ReadEnded(read, complete) => {
                 self.reads.ended(read, complete);
@@ -220,6 +225,12 @@ impl Engine {
     /// Whether the sync lane of this object is due, as far as is known.
     pub fn is_due(&self, key: ObjectKey) -> bool {
         self.index.find(&self.entries, key).is_some_and(|slot| self.entries[slot].blocks())
+    }
+
+    /// Whether this lane of this object waits for a condition ([`Outcome::WaitUntil`](super::Outcome::WaitUntil)).
+    pub fn is_waiting(&self, key: ObjectKey, lane: Lane) -> bool {
+        let slot = self.index.find(&self.entries, key);
+        slot.and_then(|slot| self.watch(slot, lane)).is_some_and(|watch| watch.until == Until::Met)
     }
 
     /// Whether nothing can start, nothing runs, nothing waits to be stored and every observed model has been
@@ -309,7 +320,7 @@ impl Engine {
             match self.alarms.next() {
                 Some((when, slot)) if when <= now => {
                     self.alarms.clear(&mut self.entries, slot);
-                    self.expire_watch(slot, now, out);
+                    self.expire_watches(slot, now, out);
                     self.settle(slot, now, out);
                 }
                 _ => return,
@@ -373,6 +384,7 @@ impl Engine {
         self.alarms = Alarms::default();
         self.rests = Slab::default();
         self.extras = Slab::default();
+        self.watches = Slab::default();
         self.rings = Rings::new(self.config.models.len());
         self.thaw.clear();
         self.alerts.clear();

@@ -73,16 +73,16 @@ impl Engine {
     /// What this entry has to do next.
     pub(super) fn task(&self, slot: u32, now: Moment) -> Task {
         let entry = &self.entries[slot];
-        let (mut also, mut pause, mut awaited, mut watch, mut recheck) =
-            (Moment::NEVER, Moment(0), false, None, Moment::NEVER);
+        let (mut also, mut pause, mut awaited, mut recheck) =
+            (Moment::NEVER, Moment(0), false, Moment::NEVER);
+        let sleep = |lane| self.watch(slot, lane).map_or(Moment(0), |watch| watch.end);
         if entry.extra != NONE {
             let extra = &self.extras[entry.extra];
             (pause, awaited, recheck) = (extra.not_before, extra.awaited, extra.recheck_at);
-            watch = (extra.watch != NONE).then_some((extra.watch_lane, extra.watch_until));
             if extra.policy_due {
                 let rest = self.rest(extra.policy_rest, extra.policy_version, entry.doomed());
                 let verb = if entry.doomed() { Verb::HandleDelete } else { Verb::HandleChange };
-                match plan(entry, verb, rest, pause, watch, now) {
+                match plan(entry, verb, rest, pause.max(sleep(Lane::Policy)), now) {
                     Ok((class, attempts)) => {
                         return Task::Now { verb, class, why: why(entry, awaited, attempts), attempts, also };
                     }
@@ -96,7 +96,7 @@ impl Engine {
         let rest = self.rest(entry.rest, entry.version, entry.doomed());
         if entry.due() || (entry.doomed() && !entry.policy_only()) {
             let verb = if entry.doomed() { Verb::DeleteRecord } else { Verb::SyncRecord };
-            return match plan(entry, verb, rest, pause, watch, now) {
+            return match plan(entry, verb, rest, pause.max(sleep(Lane::Sync)), now) {
                 Ok((class, attempts)) => {
                     Task::Now { verb, class, why: why(entry, awaited, attempts), attempts, also }
                 }
@@ -104,7 +104,7 @@ impl Engine {
             };
         }
         if recheck != Moment::NEVER {
-            let when = recheck.max(pause);
+            let when = recheck.max(pause).max(sleep(Lane::Sync));
             if when > now {
                 return Task::Later(when.min(also));
             }
@@ -278,8 +278,8 @@ impl Engine {
                 return;
             }
             budget -= 1;
-            let waiting = self.extras[watcher].entry;
-            self.end_watch(waiting, out);
+            let (waiting, lane) = (self.watches[watcher].entry, self.watches[watcher].lane);
+            self.end_watch(waiting, lane, out);
             self.settle(waiting, now, out);
         }
     }
@@ -296,7 +296,7 @@ impl Engine {
             if rest != NONE {
                 self.rests.remove(rest);
             }
-            self.clear_watch(slot, out);
+            self.clear_watches(slot, out);
         }
         self.release(slot);
     }
@@ -305,11 +305,7 @@ impl Engine {
     pub(super) fn release(&mut self, slot: u32) {
         let entry = &self.entries[slot];
         let extra = entry.extra;
-        if entry.first_in != NONE
-            || entry.waiters != NONE
-            || entry.thawing()
-            || (extra != NONE && self.extras[extra].watchers != NONE)
-        {
+        if entry.first_in != NONE || entry.waiters != NONE || entry.thawing() || self.is_watched(slot) {
             return;
         }
         if self.is_doubted(slot) {
@@ -407,12 +403,10 @@ fn plan(
     verb: Verb,
     rest: Option<&Rest>,
     pause: Moment,
-    watch: Option<(Lane, Moment)>,
     now: Moment,
 ) -> Result<(Class, u16), Moment> {
     let (next_run, attempts) = rest.map_or((Moment(0), 0), |rest| (rest.next_run, rest.attempts));
-    let until = watch.filter(|(lane, _)| *lane == verb.lane()).map_or(Moment(0), |(_, until)| until);
-    let when = next_run.max(pause).max(until);
+    let when = next_run.max(pause);
     if when > now {
         return Err(when);
     }

@@ -17,6 +17,7 @@ use super::index::mix;
 use super::*;
 
 mod shell;
+mod trouble;
 mod world;
 
 const MODELS: u16 = 3;
@@ -73,6 +74,8 @@ struct Sim {
     live: Vec<Live>,
     dead: Vec<Run>,
     watched: BTreeSet<ObjectKey>,
+    /// Lanes that wait for a condition which the shell has not told to hold yet.
+    unmet: Vec<(ObjectKey, Lane)>,
     leading: bool,
     core_up: bool,
     paused: Option<Scope>,
@@ -128,6 +131,7 @@ impl Sim {
             live: Vec::new(),
             dead: Vec::new(),
             watched: BTreeSet::new(),
+            unmet: Vec::new(),
             leading: false,
             core_up: true,
             paused: None,
@@ -302,71 +306,6 @@ impl Sim {
             assert!(!object.touched, "{key} was purged and delete_record never ran");
             assert!(!object.handled, "{key} was purged and its delete policy never ran");
             self.change(key);
-        }
-    }
-
-    // ---- what goes wrong ----
-
-    fn trouble(&mut self) {
-        match self.random.below(12) {
-            0 if self.core_up => {
-                self.core_up = false;
-                self.announced.clear();
-                self.scan.clear();
-                self.give(Event::CoreDown);
-            }
-            0..3 if !self.core_up => {
-                self.core_up = true;
-                self.give(Event::CoreUp);
-            }
-            3 if self.leading && self.random.one_in(2) => {
-                self.leading = false;
-                self.announced.clear();
-                self.scan.clear();
-                self.watched.clear();
-                self.live.iter_mut().for_each(|l| l.orphan = true);
-                self.give(Event::LeaderLost);
-                self.bury_runs();
-            }
-            4..6 if !self.leading => {
-                self.leading = true;
-                self.give(Event::Leader(Term(self.clock)));
-            }
-            6 if self.leading && self.core_up => {
-                self.announced.clear();
-                self.give(Event::Gap);
-            }
-            7 => {
-                if let Some(scope) = self.paused.take() {
-                    self.give(Event::Resume(scope));
-                } else {
-                    let model = self.random.model();
-                    let scopes = [Scope::All, Scope::Model(ModelId(model)), Scope::Object(key(model, 3))];
-                    let scope = self.random.pick(&scopes);
-                    self.paused = Some(scope);
-                    self.give(Event::Pause(scope));
-                }
-            }
-            8 if !self.dead.is_empty() => {
-                let run = self.random.pick(&self.dead);
-                self.give(Event::Finished(run, Outcome::DONE));
-                self.give(Event::Stored(run, Ok(Version(1))));
-                let fact = Fact::clean(key(0, 1), ModelId(0), ReadId(0));
-                self.give(Event::Fetched(run, &fact));
-            }
-            9 => {
-                let asked = key(self.random.pick(&[0, 1, 2, FOREIGN.0]), self.random.id());
-                self.give(Event::Ask(asked));
-            }
-            10 => {
-                let foreign = ObjectKey::new(FOREIGN, self.random.id());
-                self.give(Event::Changed(foreign));
-            }
-            11 if self.core_up && self.leading => {
-                let model = ModelId(self.random.model());
-                self.start_scan(model);
-            }
-            _ => {}
         }
     }
 

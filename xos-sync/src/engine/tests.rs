@@ -8,6 +8,7 @@ mod life;
 mod order;
 mod reads;
 mod results;
+mod waits;
 
 /// Three models; each may depend on the ones before. Object 203 is id 203 of model 2, "Node 203".
 const NAMES: [&str; 3] = ["Site", "Slice", "Node"];

@@ -19,6 +19,9 @@ const TOLD: usize = 10;
 const DELETED_BY_NOTHING: usize = 10;
 
 type Key<T> = Box<dyn Fn(&T) -> String + Send + Sync>;
+type Create<M, I> = Box<dyn Fn(&I) -> StepResult<M> + Send + Sync>;
+type Update<M, I> = Box<dyn Fn(&I, &mut M) -> StepResult + Send + Sync>;
+type Wake<M, I> = Box<dyn Fn(&I, &M) -> bool + Send + Sync>;
 
 /// Makes the objects of model `M` match what the backend has, in one pass: creates what is missing, updates what
 /// differs, deletes what is gone. Made by [`Context::reconcile`].
@@ -44,9 +47,9 @@ pub struct Reconcile<M, I> {
     scope: Option<Objects<M>>,
     item_key: Key<I>,
     object_key: Key<M>,
-    create: Option<Box<dyn Fn(&I) -> StepResult<M> + Send + Sync>>,
-    update: Option<Box<dyn Fn(&I, &mut M) -> StepResult + Send + Sync>>,
-    wake: Box<dyn Fn(&I, &M) -> bool + Send + Sync>,
+    create: Option<Create<M, I>>,
+    update: Option<Update<M, I>>,
+    wake: Wake<M, I>,
     delete_at_most: Option<f64>,
 }
 

@@ -20,7 +20,7 @@ use crate::step::{StepErrorKind, StepResult};
 /// All pull steps at work.
 pub(crate) struct PullEngine {
     tasks: JoinSet<(&'static str, StepResult)>,
-    stop: told::Receiver<bool>,
+    stopping: told::Receiver<bool>,
     grace_period: Duration,
 }
 
@@ -35,18 +35,18 @@ impl PullEngine {
     pub(crate) fn start(
         steps: &[Arc<dyn AnyPull>],
         setting: &Setting,
-        stop: &told::Receiver<bool>,
+        stopping: &told::Receiver<bool>,
         once: bool,
     ) -> Self {
         let mut tasks = JoinSet::new();
         for step in steps {
             let station = Station { setting: setting.clone(), once };
-            let (step, stop) = (step.clone(), stop.clone());
+            let (step, stopping) = (step.clone(), stopping.clone());
             let span = info_span!(parent: &setting.span, "pull", step = step.name());
-            let run = async move { (step.name(), step.run(station, stop).await) };
+            let run = async move { (step.name(), step.run(station, stopping).await) };
             tasks.spawn(run.instrument(span));
         }
-        PullEngine { tasks, stop: stop.clone(), grace_period: setting.engine.grace_period }
+        PullEngine { tasks, stopping: stopping.clone(), grace_period: setting.engine.grace_period }
     }
 
     /// For `--once`: waits until each has run, and says which failed.
@@ -62,7 +62,7 @@ impl PullEngine {
 
     /// Waits until all have ended, or the grace period is over.
     pub(crate) async fn end(mut self) {
-        stopped(&mut self.stop).await;
+        stopped(&mut self.stopping).await;
         let deadline = Instant::now() + self.grace_period;
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if timeout_at(deadline, all).await.is_err() {
@@ -108,11 +108,11 @@ fn jittered(interval: Duration, name: &str, round: u64) -> Duration {
 pub(super) async fn pull<S: PullStep>(
     step: &S,
     station: Station,
-    mut stop: told::Receiver<bool>,
+    mut stopping: told::Receiver<bool>,
 ) -> StepResult {
     let (mut told, mut failures) = (Told::default(), 0);
     for round in 0.. {
-        if until(&mut stop, station.core_is_there()).await.is_none() {
+        if until(&mut stopping, station.core_is_there()).await.is_none() {
             break;
         }
         let context = station.context(failures + 1);
@@ -144,7 +144,7 @@ pub(super) async fn pull<S: PullStep>(
             return result;
         }
         let rest = rest.unwrap_or_else(|| station.rest(step.interval(), 0, step.name(), round));
-        if until(&mut stop, sleep(rest)).await.is_none() {
+        if until(&mut stopping, sleep(rest)).await.is_none() {
             break;
         }
     }

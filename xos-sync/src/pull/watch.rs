@@ -111,20 +111,20 @@ enum End {
 }
 
 /// Watches again and again.
-pub(super) async fn watch<S: WatchStep>(step: &S, station: Station, mut stop: told::Receiver<bool>) {
+pub(super) async fn watch<S: WatchStep>(step: &S, station: Station, mut stopping: told::Receiver<bool>) {
     if station.once {
         tracing::info!("a watch step does not run with --once");
         return;
     }
     let (mut told, mut failures) = (Told::default(), 0);
     for round in 0.. {
-        if until(&mut stop, station.core_is_there()).await.is_none() {
+        if until(&mut stopping, station.core_is_there()).await.is_none() {
             return;
         }
         let begun = Instant::now();
         lines::started();
-        let mut state = Round { told: &mut told, failures, round };
-        let end = once(step, &station, &mut state, &mut stop).await;
+        let mut state = Round { told: &mut told, failures, number: round };
+        let end = once(step, &station, &mut state, &mut stopping).await;
         failures = state.failures;
         let was_short = || begun.elapsed() < station.setting.engine.first_retry;
         let rest = match end {
@@ -149,7 +149,7 @@ pub(super) async fn watch<S: WatchStep>(step: &S, station: Station, mut stop: to
                 rest
             }
         };
-        if until(&mut stop, sleep(rest)).await.is_none() {
+        if until(&mut stopping, sleep(rest)).await.is_none() {
             return;
         }
     }
@@ -158,7 +158,7 @@ pub(super) async fn watch<S: WatchStep>(step: &S, station: Station, mut stop: to
 struct Round<'a> {
     told: &'a mut Told,
     failures: u32,
-    round: u64,
+    number: u64,
 }
 
 /// Watches until the stream ends.
@@ -166,12 +166,12 @@ async fn once<S: WatchStep>(
     step: &S,
     station: &Station,
     round: &mut Round<'_>,
-    stop: &mut told::Receiver<bool>,
+    stopping: &mut told::Receiver<bool>,
 ) -> End {
     let context = station.context(round.failures + 1);
     let deadline = station.setting.engine.step_deadline;
     let begin = guarded(deadline, "the watch step", step.watch(&context));
-    let stream = match until(stop, begin).await {
+    let stream = match until(stopping, begin).await {
         None => return End::Stopped,
         Some(Err(error)) => return End::Failed(error),
         Some(Ok(stream)) => stream,
@@ -185,7 +185,7 @@ async fn once<S: WatchStep>(
         let next = guarded(Duration::MAX, "the stream of the watch step", async { Ok(stream.next().await) });
         let item = tokio::select! {
             biased;
-            () = stopped(stop) => return End::Stopped,
+            () = stopped(stopping) => return End::Stopped,
             next = next => match next {
                 Err(error) | Ok(Some(Err(error))) => return End::Failed(error),
                 Ok(None) => return End::Ended,
@@ -199,7 +199,7 @@ async fn once<S: WatchStep>(
                 continue;
             }
         };
-        let Some(error) = apply(step, station, &context, &item, stop).await else {
+        let Some(error) = apply(step, station, &context, &item, stopping).await else {
             return End::Stopped;
         };
         let Err(error) = error else { continue };
@@ -207,7 +207,7 @@ async fn once<S: WatchStep>(
             round.told.not_now(&error);
             continue;
         }
-        let after = || station.rest(Duration::ZERO, round.failures + 1, step.name(), round.round);
+        let after = || station.rest(Duration::ZERO, round.failures + 1, step.name(), round.number);
         let rest = error.delay().unwrap_or_else(after);
         if is_deferral(&error) {
             round.told.not_now(&error);
@@ -225,14 +225,14 @@ async fn apply<S: WatchStep>(
     station: &Station,
     context: &Context,
     item: &S::Item,
-    stop: &mut told::Receiver<bool>,
+    stopping: &mut told::Receiver<bool>,
 ) -> Option<StepResult> {
     loop {
         let deadline = station.setting.engine.step_deadline;
         let result = guarded(deadline, "the watch step", step.apply(context, item)).await;
         match result {
             Err(error) if *error.kind() == StepErrorKind::Interrupted => {
-                until(stop, core_is_back(station.setting.accessor.as_ref())).await?;
+                until(stopping, core_is_back(station.setting.accessor.as_ref())).await?;
             }
             result => return Some(result),
         }

@@ -51,6 +51,7 @@ impl Shell {
             }
             Action::Unwatch(key) => {
                 self.watched.remove(&key);
+                self.waits.forget_target(key);
             }
             Action::Note(note) => self.note(note),
             Action::Answer(_) => {}

@@ -58,6 +58,7 @@ impl Shell {
                     info!(parent: &self.span, ?why, "changes may have been missed; reading everything again");
                     self.reaped.clear();
                     self.tell(Event::Gap);
+                    self.waits.anything_may_have_changed();
                 }
                 Change::Schema(schema) => {
                     if observes_other_models(&self.layout, &schema) {
@@ -69,6 +70,7 @@ impl Shell {
             }
         }
         self.read_changes();
+        self.look_at_waits();
     }
 
     /// The core is away: nothing starts until it answers again.
@@ -114,6 +116,8 @@ impl Shell {
             info!(parent: &self.span, "the core is back");
             self.tell(Event::CoreUp);
             self.read_changes();
+            self.waits.anything_may_have_changed();
+            self.look_at_waits();
         }
     }
 }

@@ -12,6 +12,7 @@ impl Shell {
             Io::Written(done) => self.write_done(done),
             Io::Probed(is_back) => self.probed(is_back),
             Io::Watched(read) => self.watched_read(read),
+            Io::Looked(looked) => self.looked(looked),
             Io::Hooked(run, result) => self.hooked(run, result),
         }
     }
@@ -24,6 +25,12 @@ impl Shell {
         let Some(running) = self.running(run) else { return };
         running.context = None;
         let (leaf, cancelled) = (running.leaf, running.cancelled);
+        if let Some(last) = running.last.take()
+            && let Some((after, text)) = self.mutual.last_has_ended(&last, self.now)
+            && matches!(how, How::Done { .. })
+        {
+            return self.park(run, after, &text);
+        }
         let outcome = match how {
             How::Done { recheck } => {
                 let asked = self.layout.leaf(leaf).and_then(|leaf| leaf.recheck);
@@ -33,8 +40,14 @@ impl Shell {
             How::Failed { kind, retry_after, text } => {
                 Outcome::Failed { kind, retry_after, text: self.set_text(run, &text) }
             }
-            How::WaitFor { model, id, at_most, text } => match self.layout.schema.model(&model) {
-                Some(model) => Outcome::WaitFor { key: facts::key_of(model.root, id), at_most },
+            How::WaitFor { model, id, at_most, text, condition } => match self.layout.schema.model(&model) {
+                Some(model) => {
+                    let key = facts::key_of(model.root, id);
+                    match condition {
+                        Some(condition) => return self.wait(run, key, at_most, condition, &text),
+                        None => Outcome::WaitFor { key, at_most },
+                    }
+                }
                 None => {
                     let text = self.set_text(run, &format!("{text}, but there is no such model"));
                     Outcome::Failed { kind: FailureKind::Failed, retry_after: None, text }

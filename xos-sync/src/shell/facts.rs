@@ -59,7 +59,8 @@ pub(crate) fn status_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Status {
     let due = stale && may_be_synced(leaf, record);
     let doomed = deleted && !flag(at.need_reap);
     let selected = (due || doomed) && selects(leaf, record);
-    let policy = if has_to_be_policed(leaf, record) { Due::At(policy_version(leaf, record)) } else { Due::No };
+    let policy =
+        if has_to_be_policed(leaf, record) { Due::At(policy_version(leaf, record)) } else { Due::No };
     let version = sync_version(leaf, record);
     let retry = (due || doomed).then(|| retry_of(leaf, record, clock)).flatten();
     Status {

@@ -9,7 +9,8 @@ use std::mem;
 use xos_model_client::{ModelId, QueryKind};
 
 use super::Shell;
-use super::reads::{Answer, Found};
+use super::answers::Answer;
+use super::reads::Found;
 use crate::engine::{Complete, Event, ReadId, Why};
 
 /// Reads that have not ended for the engine yet.

@@ -1,8 +1,12 @@
 //! After-save hooks: what authors want done each time a success was stored.
 
+use std::sync::Arc;
+
 use tokio::task::{JoinError, JoinSet};
 use xos_model_client::Record;
 
+use super::causes::Writer;
+use super::noting::Noting;
 use super::runs::caller_of;
 use super::{Io, Shell, lines};
 use crate::context::Context;
@@ -13,7 +17,7 @@ impl Shell {
     pub(super) fn hook(&mut self, run: Run, record: Record) -> bool {
         let layout = self.layout.clone();
         let Some(running) = self.running(run) else { return false };
-        let (attempt, verb) = (running.attempt, running.verb);
+        let (attempt, verb, key) = (running.attempt, running.verb, running.key);
         let Some(leaf) = layout.leaf(running.leaf) else { return false };
         let hooks = match verb {
             Verb::SyncRecord => leaf.hooks.clone(),
@@ -24,7 +28,14 @@ impl Shell {
             return false;
         }
         let by = caller_of(verb.lane());
-        let context = Context::new(self.accessor.clone(), by, &self.home.around, attempt);
+        let writer = Writer { key, lane: verb.lane(), record: record.clone() };
+        let accessor = Arc::new(Noting {
+            inner: self.accessor.clone(),
+            layout: layout.clone(),
+            causes: self.mutual.causes.clone(),
+            writer,
+        });
+        let context = Context::new(accessor, by, &self.home.around, attempt);
         let limit = self.options.engine.step_deadline;
         // A task of its own: it may panic, or block. It ends with this shell.
         let hooks = async move {

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tracing::warn;
-use xos_model_client::{
-    ModelDef, ModelId, ModelInfo, ModelName, QueryKind, Record, Schema, Shape, Value,
-};
+use xos_model_client::{ModelDef, ModelId, ModelInfo, ModelName, QueryKind, Record, Schema, Shape, Value};
 
 use crate::engine::{self, Lane};
 use crate::error::{ErrorKind, Result};
@@ -19,6 +17,7 @@ use crate::synchronizer::Synchronizer;
 pub(crate) struct Layout {
     pub(crate) schema: Arc<Schema>,
     leaves: Vec<Option<Leaf>>,
+    observed_roots: HashSet<ModelId>,
     /// What the engine has to know of each model.
     pub(crate) models: Vec<engine::Model>,
     pub(crate) limits: Vec<engine::Limit>,
@@ -229,7 +228,8 @@ impl Layout {
         let limits = steps.chain(policies).collect();
         // All changes are wanted of models that are observed; of others a step may wait for one object, so the feed
         // tells them all, and those nobody waits for cost one look-up.
-        Layout { leaves, models, limits, feed: Vec::new(), schema }
+        let observed_roots = leaves.iter().flatten().map(|leaf| leaf.root).collect();
+        Layout { leaves, observed_roots, models, limits, feed: Vec::new(), schema }
     }
 
     /// How objects of this leaf model are handled; `None` when neither steps nor policies look at them.
@@ -240,6 +240,11 @@ impl Layout {
     /// All leaf models that a step takes or a policy looks at.
     pub(crate) fn leaves(&self) -> impl Iterator<Item = &Leaf> {
         self.leaves.iter().flatten()
+    }
+
+    /// Whether a step takes, or a policy looks at, any objects under this root.
+    pub(crate) fn is_observed(&self, root: ModelId) -> bool {
+        self.observed_roots.contains(&root)
     }
 
     /// The name of a model.
@@ -277,6 +282,20 @@ impl Leaf {
         }
     }
 
+    /// Where a lane's status and code are.
+    pub(crate) fn shown_at(&self, lane: Lane) -> (Option<usize>, Option<usize>) {
+        match lane {
+            Lane::Sync => (self.at.status, self.at.code),
+            Lane::Policy => (self.at.policy_status, self.at.policy_code),
+        }
+    }
+
+    /// Whether a record shows this status and code of a lane.
+    pub(crate) fn shows(&self, record: &Record, lane: Lane, status: &str, code: i64) -> bool {
+        let (status_at, code_at) = self.shown_at(lane);
+        value(record, status_at).as_text() == Some(status) && value(record, code_at).as_int() == Some(code)
+    }
+
     /// Whether a step is known to take every object, so that one that is dirty will be worked on.
     pub(crate) fn takes_all(&self) -> bool {
         self.handlers.iter().any(|handler| handler.step.takes_all())
@@ -310,9 +329,9 @@ fn leaf(schema: &Schema, model: &ModelInfo, service: &Synchronizer) -> Option<Le
     let wanted = handlers
         .iter()
         .map(|handler| (handler.step.model(), handler.step.shape(), &handler.projection))
-        .chain(policies.iter().map(|policy| {
-            (policy.policy.model(), policy.policy.shape(), &policy.projection)
-        }))
+        .chain(
+            policies.iter().map(|policy| (policy.policy.model(), policy.policy.shape(), &policy.projection)),
+        )
         .find(|(of, _, projection)| projection.is_same() && of.name == *model.name());
     let shape = wanted.map_or(&model.shape, |(_, shape, _)| shape).clone();
     Some(Leaf {

@@ -38,7 +38,8 @@ pub(super) async fn handle(home: &Home, job: Job) -> StepResult<Did> {
                 None => break,
             },
         };
-        let call = lines::Call { leaf: &leaf.name, object: &name_of(&now), policy: policy.policy.name(), handler };
+        let call =
+            lines::Call { leaf: &leaf.name, object: &name_of(&now), policy: policy.policy.name(), handler };
         call.begins();
         match policy.policy.handle(handler, &context, policy.projection.of(now)).await {
             Ok(()) => call.completed(),
@@ -98,6 +99,12 @@ pub(super) fn result(
                 fields.extend(set([(at.policed, before)]));
             }
             (fields, Cow::Owned(text), code)
+        }
+        Store::Waiting => {
+            let text = running.text().to_owned();
+            let fields =
+                set([(at.policy_status, Value::Text(text.clone())), (at.policy_code, Value::Int(0))]);
+            (fields, Cow::Owned(text), 0)
         }
         Store::Reap => (set([(at.need_reap, Value::Bool(true))]), Cow::Borrowed(""), 0),
     }

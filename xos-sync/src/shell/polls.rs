@@ -79,6 +79,8 @@ impl Shell {
         self.polls.is_whole = self.now.since(self.polls.whole) >= longest;
         self.scan_all();
         self.read_watched();
+        self.waits.anything_may_have_changed();
+        self.look_at_waits();
     }
 
     /// A scan of all models begins.

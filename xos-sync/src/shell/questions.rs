@@ -56,7 +56,12 @@ impl Shell {
         for Question { leaf, id, answer } in questions.drain(..) {
             let text = match self.layout.leaf(leaf) {
                 Some(model) => {
-                    let explanation = self.engine.explain(key_of(model.root, id), self.now).to_string();
+                    let key = key_of(model.root, id);
+                    let mut explanation = self.engine.explain(key, self.now).to_string();
+                    for text in self.waits.texts_of(key) {
+                        explanation.push_str("; ");
+                        explanation.push_str(text);
+                    }
                     // The name stands before it already, where the answer is shown.
                     match explanation.split_once(": ") {
                         Some((_, state)) => state.to_owned(),

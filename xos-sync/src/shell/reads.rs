@@ -6,19 +6,16 @@ use std::ops::Range;
 use std::time::Duration;
 
 use xos_model_client::{
-    Caller, Condition, Error, ModelAccessor, ModelId, ObjectId, ObjectKey as CoreKey, Operator, Page, Query,
-    QueryKind, Record, Value,
+    Caller, Condition, Error, ModelId, ObjectId, ObjectKey as CoreKey, Operator, Page, Query, QueryKind,
+    Value,
 };
 
+use super::answers::{Answer, Changed, PAGE, answer, read_all, read_objects};
 use super::cache::Cache;
 use super::facts::{self, Status};
 use super::held::Held;
-use super::layout::{Layout, ReverseDependency};
 use super::{Io, Shell};
 use crate::engine::{Complete, Event, Fact, ObjectKey, Outcome, ReadId, Run, Why};
-
-/// How many objects one read asks for.
-const PAGE: usize = 1000;
 
 /// How many facts the engine is told in one go.
 const TOLD_AT_ONCE: usize = 256;
@@ -87,15 +84,6 @@ pub(super) struct ReadDone {
     what: What,
 }
 
-/// What the core answered.
-pub(super) struct Answer {
-    pub(super) records: Vec<Option<Record>>,
-    /// For each record, the objects that it waits for because they link to it; empty when the dependency graph has no
-    /// such entry.
-    waits_for: Vec<Vec<ObjectKey>>,
-    next: Option<Page>,
-}
-
 /// What was read, and what the core answered.
 enum What {
     /// A page of the scan of a model.
@@ -104,85 +92,6 @@ enum What {
     Changed(Changed, Result<Vec<(ModelId, Answer)>, Error>),
     /// These objects, because runs are about to start.
     Fetch(ModelId, Vec<(Run, ObjectId)>, Result<Answer, Error>),
-}
-
-/// Objects that changed, by leaf model.
-type Changed = Vec<(ModelId, Vec<ObjectId>)>;
-
-/// What was read, with the objects that the dependency graph makes it wait for.
-async fn answer(
-    accessor: &dyn ModelAccessor,
-    reverse: &[ReverseDependency],
-    records: Vec<Option<Record>>,
-    next: Option<Page>,
-) -> Result<Answer, Error> {
-    let mut waits_for = Vec::new();
-    if !reverse.is_empty() {
-        for record in &records {
-            waits_for.push(match record {
-                Some(record) => linked_from(accessor, reverse, record.id()).await?,
-                None => Vec::new(),
-            });
-        }
-    }
-    Ok(Answer { records, waits_for, next })
-}
-
-/// The objects that link to this one.
-async fn linked_from(
-    accessor: &dyn ModelAccessor,
-    reverse: &[ReverseDependency],
-    id: ObjectId,
-) -> Result<Vec<ObjectKey>, Error> {
-    let mut keys = Vec::new();
-    for dependency in reverse {
-        for kind in [QueryKind::Live, QueryKind::DeletedObjects] {
-            let query = Query::live(dependency.shape.clone()).of_kind(kind).with(Condition {
-                field: dependency.field.clone().into(),
-                operator: Operator::Equal,
-                value: Value::Link(id),
-                invert: false,
-            });
-            let mut page = Some(Page::first(PAGE));
-            while let Some(this) = page {
-                let found = accessor.find(&query, this).await?;
-                keys.extend(found.records.iter().map(|record| facts::key_of(dependency.root, record.id())));
-                page = found.next;
-            }
-        }
-    }
-    Ok(keys)
-}
-
-/// Objects of one model, by id.
-async fn read_objects(
-    accessor: &dyn ModelAccessor,
-    layout: &Layout,
-    model: ModelId,
-    ids: &[ObjectId],
-) -> Result<Answer, Error> {
-    let (mut records, mut waits_for) = (Vec::with_capacity(ids.len()), Vec::new());
-    if let Some(leaf) = layout.leaf(model) {
-        for some in ids.chunks(PAGE) {
-            let found = accessor.get(&leaf.shape, some).await?;
-            let more = answer(accessor, &leaf.reverse, found, None).await?;
-            records.extend(more.records);
-            waits_for.extend(more.waits_for);
-        }
-    }
-    Ok(Answer { records, waits_for, next: None })
-}
-
-async fn read_all(
-    accessor: &dyn ModelAccessor,
-    layout: &Layout,
-    changed: &Changed,
-) -> Result<Vec<(ModelId, Answer)>, Error> {
-    let mut answers = Vec::with_capacity(changed.len());
-    for (model, ids) in changed {
-        answers.push((*model, read_objects(accessor, layout, *model, ids).await?));
-    }
-    Ok(answers)
 }
 
 impl Shell {
@@ -256,6 +165,7 @@ impl Shell {
     /// The feed told that an object was saved.
     pub(super) fn object_changed(&mut self, key: CoreKey, leaf: ModelId, by: Caller) {
         let engine_key = facts::key_of(key.root, key.id);
+        self.waits.changed(engine_key);
         let watched = !self.watched.is_empty() && self.watched.contains(&engine_key);
         if self.layout.leaf(leaf).is_none() {
             if watched {
@@ -271,6 +181,7 @@ impl Shell {
     pub(super) fn object_purged(&mut self, key: CoreKey) {
         let engine_key = facts::key_of(key.root, key.id);
         self.reads.cache.drop_record(engine_key);
+        self.waits.changed(engine_key);
         let read = self.new_read(&[]);
         self.tell(Event::Vanished(engine_key, read));
         self.tell(Event::ReadEnded(read, Complete::Partial));
@@ -410,7 +321,7 @@ impl Shell {
         self.scanned(read, Complete::Partial);
     }
 
-    fn cannot_read(&mut self, leaf: Option<ModelId>, error: &Error) {
+    pub(super) fn cannot_read(&mut self, leaf: Option<ModelId>, error: &Error) {
         if error.is_interruption() {
             self.core_is_away(error);
         } else {
@@ -426,6 +337,7 @@ impl Shell {
         self.reads.scans.extend(refused);
         self.next_scan();
         self.read_changes();
+        self.look_at_waits();
     }
 
     fn tell_vanished(&mut self, read: ReadId, changed: &Changed, answers: &[(ModelId, Answer)]) {

@@ -2,18 +2,22 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tracing::info_span;
 use xos_model_client::{Caller, ModelAccessor, ModelId, ObjectId, Record, Value};
 
+use super::causes::Writer;
 use super::layout::{Layout, Leaf};
+use super::mutual::{Beginning, Last, Verdict};
+use super::noting::Noting;
 use super::status;
 use super::worker::{Ended, Job};
 use super::{Shell, facts};
 use crate::context::{Around, Context};
 use crate::engine::{
-    Action, Cancel, Event, Lane, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why,
+    Action, Cancel, Event, FailureKind, Lane, ObjectKey, Outcome, ReadId, Run, TextHash, Verb, Version, Why,
 };
 
 /// What all runs share: one pointer for each, not one for each of its parts.
@@ -46,6 +50,8 @@ pub(super) struct Running {
     pub(super) cancelled: Option<Cancel>,
     /// The success is stored, but an after-save hook failed: storing that makes the object dirty again.
     pub(super) hook_failed: bool,
+    /// Set when it and another object have changed each other too often.
+    pub(super) last: Option<Last>,
 }
 
 impl Running {
@@ -75,6 +81,7 @@ impl Shell {
             return;
         };
         let leaf = ModelId(leaf.0);
+        self.waits.forget((key, verb.lane()));
         let running = Running {
             run,
             key,
@@ -89,6 +96,7 @@ impl Shell {
             worked_on: Version::default(),
             cancelled: None,
             hook_failed: false,
+            last: None,
         };
         let slot = run.slot as usize;
         if self.running.len() <= slot {
@@ -129,29 +137,72 @@ impl Shell {
         }
         let status = facts::status_of(leaf, &record, &self.clock);
         // A re-check looks at an object that is not dirty.
-        let may_look = || {
-            verb == Verb::SyncRecord && why == Why::Recheck && facts::may_be_looked_at(leaf, &record)
-        };
+        let may_look =
+            || verb == Verb::SyncRecord && why == Why::Recheck && facts::may_be_looked_at(leaf, &record);
         let wanted = status.asks_for(verb) || may_look();
         let mut links = waits_for;
         facts::links_of(leaf, &record, &mut links);
         let fact = status.fact(leaf, read, Why::Scan, &links);
         if wanted {
             self.tell(Event::Fetched(run, &fact));
-            self.work_on(run, leaf, record);
+            if !self.is_parked(run, leaf, &record) {
+                self.work_on(run, leaf, record);
+            }
         } else {
             self.tell(Event::Facts(&[fact]));
             self.finish(run, Outcome::Skipped);
         }
     }
 
+    /// Whether the run does not begin, because its object and another one change each other again and again.
+    fn is_parked(&mut self, run: Run, leaf: &Leaf, record: &Record) -> bool {
+        let (now, cap) = (self.now, self.options.engine.retry_cap);
+        let Some(running) = self.running(run) else { return false };
+        let (key, lane) = (running.key, running.verb.lane());
+        if matches!(running.verb, Verb::DeleteRecord | Verb::HandleDelete) {
+            return false;
+        }
+        let first = running.attempt == 1 && matches!(running.why, Why::Change | Why::Scan);
+        let version = facts::worked_on(leaf, record, lane);
+        let run_now = Beginning { key, lane, version, first, record, now, cap };
+        let mut freed = Vec::new();
+        let verdict = self.mutual.begins(&run_now, &mut freed);
+        for key in freed {
+            self.tell(Event::Retry(key));
+        }
+        match verdict {
+            Verdict::Go => return false,
+            Verdict::Last(last) => {
+                if let Some(running) = self.running(run) {
+                    running.last = Some(last);
+                }
+                return false;
+            }
+            Verdict::Park { after, text } => self.park(run, after, &text),
+        }
+        true
+    }
+
+    /// The object of this run rests for a while.
+    pub(super) fn park(&mut self, run: Run, after: Duration, text: &str) {
+        let lane = self.running(run).map_or(Lane::Sync, |running| running.verb.lane());
+        let (model_name, pk) = self.names_of(run);
+        self.span.in_scope(|| super::lines::failed_outside(lane, &model_name, pk, text));
+        let text = self.set_text(run, text);
+        self.finish(run, Outcome::Failed { kind: FailureKind::Failed, retry_after: Some(after), text });
+    }
+
     fn work_on(&mut self, run: Run, leaf: &Leaf, record: Record) {
         let parent = self.span.clone();
         let accessor = self.accessor.clone();
         let home = self.home.clone();
+        let causes = self.mutual.causes.clone();
         let Some(running) = self.running(run) else { return };
         let lane = running.verb.lane();
-        let context = Context::new(accessor, caller_of(lane), &home.around, running.attempt);
+        let writer = Writer { key: running.key, lane, record: record.clone() };
+        let accessor = Arc::new(Noting { inner: accessor, layout: home.layout.clone(), causes, writer });
+        let context = Context::new(accessor, caller_of(lane), &home.around, running.attempt)
+            .rechecking(running.why == Why::Recheck);
         let span = match lane {
             Lane::Sync => info_span!(
                 parent: &parent,

@@ -17,7 +17,7 @@ use super::policies;
 use super::runs::{Home, what_runs};
 use crate::context::Context;
 use crate::engine::{FailureKind, Lane, Run, Verb};
-use crate::step::{Did, StepError, StepErrorKind, StepResult};
+use crate::step::{Condition, Did, StepError, StepErrorKind, StepResult};
 
 /// What a run works with.
 pub(super) struct Job {
@@ -31,7 +31,6 @@ pub(super) struct Job {
 }
 
 /// How a run ended, with the text of its failure.
-#[derive(Debug)]
 pub(super) struct Ended {
     pub(super) run: Run,
     pub(super) member: Member,
@@ -39,7 +38,6 @@ pub(super) struct Ended {
 }
 
 /// How a run ended.
-#[derive(Debug)]
 pub(super) enum How {
     /// All handlers succeeded.
     Done { recheck: Option<Duration> },
@@ -48,7 +46,7 @@ pub(super) enum How {
     /// A handler failed.
     Failed { kind: FailureKind, retry_after: Option<Duration>, text: String },
     /// A handler waits for another object.
-    WaitFor { model: String, id: ObjectId, at_most: Duration, text: String },
+    WaitFor { model: String, id: ObjectId, at_most: Duration, text: String, condition: Option<Condition> },
     /// The core is away or the synchronizer is stopping.
     Interrupted,
     /// A handler panicked.
@@ -142,9 +140,13 @@ fn how_it_failed(error: &StepError) -> How {
     match error.kind() {
         StepErrorKind::Deferred => failed(FailureKind::Deferred),
         StepErrorKind::Innocuous => failed(FailureKind::Innocuous),
-        StepErrorKind::WaitFor { model, id, at_most } => {
-            How::WaitFor { model: model.to_string(), id: *id, at_most: *at_most, text: error.chain() }
-        }
+        StepErrorKind::WaitFor { model, id, at_most } => How::WaitFor {
+            model: model.to_string(),
+            id: *id,
+            at_most: *at_most,
+            text: error.chain(),
+            condition: error.condition().cloned(),
+        },
         StepErrorKind::Interrupted => How::Interrupted,
         _ => failed(FailureKind::Failed),
     }

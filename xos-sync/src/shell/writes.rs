@@ -9,6 +9,7 @@ use xos_model_client::{
 
 use super::facts;
 use super::layout::{Leaf, value};
+use super::runs::Running;
 use super::status::{self, Register};
 use super::{Io, Shell, lines, policies};
 use crate::engine::{
@@ -102,10 +103,9 @@ impl Shell {
             Lane::Sync => set([(at.need_delete, Value::Bool(true))]),
             // The step's claim comes along when a step is sure to work on it. One that may refuse the object says so
             // when the policies are through with it; what no step takes would never be reaped with that claim.
-            Lane::Policy if is_due && leaf.takes_all() => set([
-                (at.need_delete, Value::Bool(true)),
-                (at.need_delete_policy, Value::Bool(true)),
-            ]),
+            Lane::Policy if is_due && leaf.takes_all() => {
+                set([(at.need_delete, Value::Bool(true)), (at.need_delete_policy, Value::Bool(true))])
+            }
             Lane::Policy => set([(at.need_delete_policy, Value::Bool(true))]),
         };
         let write = engine_write(leaf, id, fields);
@@ -146,7 +146,7 @@ impl Shell {
                 let register = register.failure(now, next_run, attempts, version, kind);
                 let register = Value::Text(register.write());
                 let code = status::code_of(kind);
-                let status = status::with_message(text_before(at.status), running.text());
+                let status = status::with_message(shown_failures(leaf, running), running.text());
                 let mut fields = match part {
                     Part::Register => set([(at.register, register)]),
                     Part::Whole => set([
@@ -155,13 +155,14 @@ impl Shell {
                         (at.code, Value::Int(code)),
                     ]),
                 };
-                // What was in order before and is not any more (a re-check found out, or a hook failed after the
-                // success) is dirty: also another process has to try it again.
-                let was_clean = running.before.as_ref().is_some_and(|before| !facts::is_stale(leaf, before));
-                if was_clean || running.hook_failed {
-                    fields.extend(set([(at.enacted, Value::Time(Timestamp::UNSET))]));
-                }
+                fields.extend(dirty_again(leaf, running));
                 (fields, Cow::Owned(status), code)
+            }
+            Store::Waiting => {
+                let text = running.text().to_owned();
+                let mut fields = set([(at.status, Value::Text(text.clone())), (at.code, Value::Int(0))]);
+                fields.extend(dirty_again(leaf, running));
+                (fields, Cow::Owned(text), 0)
             }
             Store::Reap => (set([(at.need_reap, Value::Bool(true))]), Cow::Borrowed(""), 0),
         };
@@ -280,7 +281,7 @@ impl Shell {
             Err(error) => {
                 let (model_name, pk) = self.names_of(run);
                 let verb = self.running(run).map_or(Verb::SyncRecord, |running| running.verb);
-                let is_success = !matches!(store, Store::Failure { .. });
+                let is_success = matches!(store, Store::Success { .. } | Store::Reap);
                 let e = error.to_string();
                 self.span.in_scope(|| lines::cannot_store(verb, is_success, &model_name, pk, &e));
                 StoreFault::Rejected {
@@ -297,7 +298,7 @@ impl Shell {
         let version = match store {
             Store::Success { as_fetched } => as_fetched,
             Store::Failure { version, .. } => version,
-            Store::Reap => Version::default(),
+            Store::Waiting | Store::Reap => Version::default(),
         };
         let Some(running) = self.running(run) else { return };
         let pk = running.key.id();
@@ -306,12 +307,7 @@ impl Shell {
         let before = running.before.as_ref();
         let was = |at| before.map(|before| value(before, at));
         let (key, verb) = (running.key, running.verb);
-        let (status_at, code_at) = match verb.lane() {
-            Lane::Sync => (leaf.at.status, leaf.at.code),
-            Lane::Policy => (leaf.at.policy_status, leaf.at.policy_code),
-        };
-        let changed = was(status_at).and_then(Value::as_text) != Some(status)
-            || was(code_at).and_then(Value::as_int) != Some(code);
+        let changed = before.is_none_or(|before| !leaf.shows(before, verb.lane(), status, code));
         let is_success = matches!(store, Store::Success { .. });
         if !matches!(store, Store::Reap) && (changed || is_success) {
             let name = was(leaf.at.name).and_then(Value::as_text).unwrap_or_default();
@@ -328,6 +324,24 @@ impl Shell {
         }
         self.tell(Event::Stored(run, Ok(version)));
     }
+}
+
+/// The failures that the status showed before the run; what was waited for is over.
+fn shown_failures<'a>(leaf: &Leaf, running: &'a Running) -> &'a str {
+    let Some(before) = &running.before else { return "" };
+    let status = value(before, leaf.at.status).as_text().unwrap_or_default();
+    let waited = value(before, leaf.at.code).as_int() == Some(0) && status.starts_with("waits ");
+    if waited { "" } else { status }
+}
+
+/// What was in order before and is not any more (a re-check found out, or a hook failed after the success) is dirty: also
+/// another process has to try it again.
+fn dirty_again(leaf: &Leaf, running: &Running) -> Vec<(FieldPos, Value)> {
+    let was_clean = running.before.as_ref().is_some_and(|before| !facts::is_stale(leaf, before));
+    if was_clean || running.hook_failed {
+        return set([(leaf.at.enacted, Value::Time(Timestamp::UNSET))]);
+    }
+    Vec::new()
 }
 
 pub(super) fn set<const N: usize>(fields: [(Option<usize>, Value); N]) -> Vec<(FieldPos, Value)> {

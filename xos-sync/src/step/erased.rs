@@ -4,13 +4,14 @@ use std::any::TypeId;
 use std::cell::Cell;
 use std::future::Future;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use xos_model_client::{Model, ModelDef, Record, Shape, changed_fields};
+use futures_util::FutureExt as _;
+use xos_model_client::{Masks, Model, ModelDef, Record, Shape, changed_fields};
 
 use super::{StepResult, SyncStep};
 use crate::context::Context;
@@ -55,7 +56,7 @@ thread_local! {
 
 /// What the default of [`SyncStep::selects`] says besides `true`. No code of `S` itself can call the default, so an
 /// `S` that says it refuses nothing, ever.
-pub(super) fn refuses_nothing<S: ?Sized + 'static>() {
+pub(crate) fn refuses_nothing<S: ?Sized + 'static>() {
     REFUSES_NOTHING.set(Some(TypeId::of::<S>()));
 }
 
@@ -109,7 +110,13 @@ impl<S: SyncStep> AnyStep for Erased<S> {
         if !self.takes(&object) {
             return Ok(Did::Nothing);
         }
-        self.step.sync_record(ctx, &mut object).await?;
+        // The step may change a secret: both values are none that people should see.
+        let mut masks = Masks::of_object(&object);
+        let synced = watched(&masks, self.step.sync_record(ctx, &mut object)).await;
+        if let Err(error) = synced {
+            masks.join(&Masks::of_object(&object));
+            return Err(error.without(&masks));
+        }
         // It costs a little, so only where people try things out.
         if cfg!(debug_assertions) {
             warn_of_unsaved(&object);
@@ -122,9 +129,28 @@ impl<S: SyncStep> AnyStep for Erased<S> {
         if !self.takes(&object) {
             return Ok(Did::Nothing);
         }
-        self.step.delete_record(ctx, &object).await?;
+        let masks = Masks::of_object(&object);
+        let deleted = watched(&masks, self.step.delete_record(ctx, &object)).await;
+        deleted.map_err(|error| error.without(&masks))?;
         Ok(Did::Work)
     }
+}
+
+/// A handler whose panic says no secret of its object: the text of a panic becomes a status too.
+async fn watched<T>(masks: &Masks, handler: impl Future<Output = T>) -> T {
+    if masks.is_empty() {
+        return handler.await;
+    }
+    let panic = match AssertUnwindSafe(handler).catch_unwind().await {
+        Ok(done) => return done,
+        Err(panic) => panic,
+    };
+    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    let cleaned = text.map(|text| masks.clean(text).into_owned());
+    resume_unwind(match cleaned {
+        Some(cleaned) => Box::new(cleaned),
+        None => panic,
+    })
 }
 
 /// A step that sets fields and forgets to save them succeeds, and nothing shows it.
@@ -172,7 +198,8 @@ where
 
     async fn call(&self, ctx: &Context, record: Record) -> StepResult {
         let object = M::from_record(record)?;
-        (self.0)(ctx.clone(), object).await
+        let masks = Masks::of_object(&object);
+        watched(&masks, (self.0)(ctx.clone(), object)).await.map_err(|error| error.without(&masks))
     }
 }
 

@@ -1,10 +1,13 @@
 //! How a step says that it did not succeed.
 
+use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::time::Duration;
 
-use xos_model_client::{Link, Model, ModelName, ObjectId};
+use xos_model_client::{Link, Masks, Model, ModelName, ObjectId};
+
+use super::wait::Condition;
 
 /// Why a step did not succeed, and when it should be tried again.
 ///
@@ -37,6 +40,7 @@ struct Inner {
     text: String,
     retry_after: Option<Duration>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    condition: Option<Condition>,
 }
 
 /// In which way a step did not succeed.
@@ -49,7 +53,8 @@ pub enum StepErrorKind {
     Deferred,
     /// Nothing is wrong, but nothing was done either. `backend_code` becomes 1; tried again.
     Innocuous,
-    /// Another object must change first. No failure is counted, nothing is stored.
+    /// Another object must change first, or something must become of it. No failure is counted. What
+    /// [`ctx.wait_for`](crate::Context::wait_for) waits for is stored for people; otherwise nothing is.
     WaitFor {
         /// Its model.
         model: ModelName,
@@ -67,7 +72,13 @@ const WAIT_AT_MOST: Duration = Duration::from_secs(60);
 
 impl StepError {
     fn new(kind: StepErrorKind, text: impl Into<String>) -> Self {
-        StepError(Box::new(Inner { kind, text: text.into(), retry_after: None, source: None }))
+        StepError(Box::new(Inner {
+            kind,
+            text: text.into(),
+            retry_after: None,
+            source: None,
+            condition: None,
+        }))
     }
 
     /// Something is wrong. The text goes into `backend_status`, where people see it.
@@ -90,6 +101,24 @@ impl StepError {
         let (model, id) = (ModelName::Borrowed(M::MODEL_NAME), link.id());
         let text = format!("waits for {model} {id}");
         StepError::new(StepErrorKind::WaitFor { model, id, at_most: WAIT_AT_MOST }, text)
+    }
+
+    /// A condition on an object does not hold yet.
+    pub(crate) fn wait_until(
+        (model, id): (ModelName, ObjectId),
+        text: String,
+        at_most: Option<Duration>,
+        condition: Condition,
+    ) -> Self {
+        let at_most = at_most.unwrap_or(WAIT_AT_MOST);
+        let mut error = StepError::new(StepErrorKind::WaitFor { model, id, at_most }, text);
+        error.0.condition = Some(condition);
+        error
+    }
+
+    /// What has to become of the object that is waited for.
+    pub(crate) fn condition(&self) -> Option<&Condition> {
+        self.0.condition.as_ref()
     }
 
     /// Tries again after this instead of after the usual delay.
@@ -116,6 +145,29 @@ impl StepError {
         self.0.source.as_deref()
     }
 
+    /// The same error, its texts without the secrets of an object. What each handler returns is cleaned like this of
+    /// the secrets of its own record, before it is stored or logged.
+    pub fn without(mut self, masks: &Masks) -> Self {
+        if masks.is_empty() {
+            return self;
+        }
+        if let Cow::Owned(text) = masks.clean(self.0.text.as_str()) {
+            self.0.text = text;
+        }
+        if let Some(source) = &self.0.source {
+            let texts: Vec<String> = causes(source.as_ref()).map(ToString::to_string).collect();
+            // An error that has secrets also has them in its fields, for whoever looks: only the texts stay.
+            if texts.iter().any(|text| matches!(masks.clean(text.as_str()), Cow::Owned(_))) {
+                let clean = |cause, text: &String| {
+                    Some(Box::new(Cleaned { text: masks.clean(text.as_str()).into_owned(), cause }))
+                };
+                let cleaned = texts.iter().rev().fold(None, clean);
+                self.0.source = cleaned.map(|cleaned| cleaned as Box<dyn StdError + Send + Sync>);
+            }
+        }
+        self
+    }
+
     /// The text with the causes of its cause, as it is stored for people.
     pub fn chain(&self) -> String {
         let mut text = self.0.text.clone();
@@ -138,7 +190,31 @@ impl<E: Into<Box<dyn StdError + Send + Sync>>> From<E> for StepError {
         let interrupted = is_interruption(source.as_ref());
         let kind = if interrupted { StepErrorKind::Interrupted } else { StepErrorKind::Failed };
         let text = source.to_string();
-        StepError(Box::new(Inner { kind, text, retry_after: None, source: Some(source) }))
+        StepError(Box::new(Inner { kind, text, retry_after: None, source: Some(source), condition: None }))
+    }
+}
+
+/// An error and what caused it, one after the other.
+fn causes<'e>(error: &'e (dyn StdError + 'static)) -> impl Iterator<Item = &'e (dyn StdError + 'static)> {
+    std::iter::successors(Some(error), |error: &&'e (dyn StdError + 'static)| (*error).source())
+}
+
+/// What is left of an error that showed a secret.
+#[derive(Debug)]
+struct Cleaned {
+    text: String,
+    cause: Option<Box<Cleaned>>,
+}
+
+impl fmt::Display for Cleaned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl StdError for Cleaned {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.cause.as_deref().map(|cause| cause as &(dyn StdError + 'static))
     }
 }
 
@@ -210,6 +286,21 @@ mod tests {
     #[derive(Debug, thiserror::Error)]
     #[error("cannot reach the switch")]
     struct Unreachable(#[source] std::io::Error);
+
+    #[test]
+    fn no_part_of_an_error_shows_a_secret() {
+        let mut masks = Masks::default();
+        masks.add(&"canary".into());
+        let io = || Unreachable(std::io::Error::other("no route to canary"));
+        let error = StepError::from(io()).without(&masks);
+        assert_eq!(error.chain(), "cannot reach the switch: no route to ***");
+        assert!(!format!("{error:?} {:?}", error.source()).contains("canary"));
+        let error = StepError::deferred("canary sleeps").retry_after(WAIT_AT_MOST).without(&masks);
+        assert_eq!((error.to_string().as_str(), error.delay()), ("*** sleeps", Some(WAIT_AT_MOST)));
+        // Nothing to hide: the error stays what it was.
+        let kept = StepError::from(io()).without(&Masks::default());
+        assert!(kept.source().unwrap().is::<Unreachable>());
+    }
 
     #[test]
     fn the_chain_has_every_cause_once() {

@@ -200,7 +200,10 @@ mod tests {
     #[test]
     fn a_policy_is_called_by_its_type_and_has_no_limit() {
         let policy = erase_policy(Idle);
-        assert_eq!((policy.name(), policy.concurrency(), policy.model().name.as_ref()), ("Idle", None, "Site"));
+        assert_eq!(
+            (policy.name(), policy.concurrency(), policy.model().name.as_ref()),
+            ("Idle", None, "Site")
+        );
     }
 
     #[cfg(feature = "embedded")]

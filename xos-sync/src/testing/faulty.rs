@@ -206,6 +206,13 @@ impl<A: ModelAccessor> Faulty<A> {
         let _ = self.feeds.send(Change::Up);
     }
 
+    /// Takes the faults back that have not hit anything yet.
+    pub fn mend(&self) {
+        let mut state = self.state();
+        state.rules.clear();
+        state.random = None;
+    }
+
     /// The feed loses its place: whoever reads it has to read everything again.
     pub fn lose_changes(&self) {
         let _ = self.feeds.send(Change::Gap { why: Why::Overflow });

@@ -27,15 +27,17 @@ pub(super) async fn explain(
     let record = find::object(accessor.as_ref(), &schema, model, object).await?;
     let leaf = leaf_of(&schema, schema.expect_model(model)?, &record);
     let engine = engine(&door, config, name, leaf, &record).await;
-    let is_taken = service
-        .steps
-        .iter()
-        .any(|step| schema.model(&step.model().name).is_some_and(|taken| schema.is_a(leaf.id, taken.id)));
+    let by = service.looks_at(&schema, leaf.name());
     let mut lines = vec![title(leaf, &record), line("engine", &engine)];
     let stored = Stored::of(&record);
     lines.push(line("status", &stored.status()));
-    for why in stored.why(is_taken) {
+    for why in stored.why(by.step) {
         lines.push(line("why", &why));
+    }
+    if by.policy {
+        for policy in stored.policy() {
+            lines.push(line("policy", &policy));
+        }
     }
     for next in stored.next() {
         lines.push(line("next", &next));

@@ -15,8 +15,7 @@ use crate::config::Config;
 use crate::door::Door;
 use crate::error::Result;
 use crate::shell::register_next_run;
-use crate::step::AnyStep;
-use crate::synchronizer::Synchronizer;
+use crate::synchronizer::{LooksAt, Synchronizer};
 
 /// Prints the objects of a synchronizer, or those of one model, also while it runs.
 pub(super) async fn list(
@@ -61,12 +60,6 @@ pub async fn object_table(accessor: &dyn ModelAccessor, service: &Synchronizer) 
 async fn table(accessor: &dyn ModelAccessor, service: &Synchronizer, models: &[ModelName]) -> Result<String> {
     let mut rows: BTreeMap<ObjectKey, Row> = BTreeMap::new();
     let schema = accessor.schema();
-    let is_taken = |leaf: &str| {
-        let taken = |step: &Arc<dyn AnyStep>| {
-            Some(schema.is_a(schema.model(leaf)?.id, schema.model(&step.model().name)?.id))
-        };
-        service.steps.iter().any(|step| taken(step) == Some(true))
-    };
     for model in models {
         let Some(model) = schema.model(model).filter(|model| !model.def.is_abstract) else { continue };
         for kind in [QueryKind::Live, QueryKind::DeletedObjects] {
@@ -76,13 +69,7 @@ async fn table(accessor: &dyn ModelAccessor, service: &Synchronizer, models: &[M
                 let found = accessor.find(&query, this).await?;
                 for record in &found.records {
                     let mut row = Row::of(&schema, model, record);
-                    if !is_taken(&row.model) {
-                        row.is_dirty = false;
-                        // Another program may synchronize it.
-                        if !row.was_synchronized {
-                            "(no step takes it)".clone_into(&mut row.status);
-                        }
-                    }
+                    row.see(service.looks_at(&schema, &row.model));
                     // A base and its leaf are one object; the leaf has all links.
                     let entry = rows.entry(ObjectKey { root: model.root, id: record.id() });
                     let links = row.links.clone();
@@ -115,6 +102,8 @@ struct Row {
     next: String,
     is_dirty: bool,
     was_synchronized: bool,
+    policy_code: i64,
+    policy_status: String,
     links: Vec<ObjectKey>,
 }
 
@@ -145,7 +134,35 @@ impl Row {
                 .map_or_else(String::new, |seconds| Timestamp::from_seconds(seconds.round()).to_string()),
             is_dirty: !left_alone && time("updated").max(time("changed_by_policy")) > time("enacted"),
             was_synchronized: time("enacted").is_some_and(Timestamp::is_set),
+            policy_code: record.get("policy_code").and_then(Value::as_int).unwrap_or(0),
+            policy_status: text("policy_status"),
             links: links.collect(),
+        }
+    }
+
+    /// Shows what those who look at the object say of it.
+    fn see(&mut self, by: LooksAt) {
+        // What policies leave when they have nothing to say.
+        let quiet = ["", "done", "Policy in process"].contains(&self.policy_status.as_str());
+        match by {
+            LooksAt { step: true, policy } => {
+                if policy && !quiet {
+                    let _ = write!(self.status, " (policy: {})", self.policy_status);
+                }
+            }
+            LooksAt { step: false, policy: true } => {
+                self.is_dirty = false;
+                self.code = self.policy_code;
+                self.status = std::mem::take(&mut self.policy_status);
+                self.next.clear();
+            }
+            LooksAt { step: false, policy: false } => {
+                self.is_dirty = false;
+                // Another program may synchronize it.
+                if !self.was_synchronized {
+                    "(no step takes it)".clone_into(&mut self.status);
+                }
+            }
         }
     }
 

@@ -5,12 +5,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod core_away;
+mod deletion_policies;
 mod failures;
 mod finding;
+mod mutual;
 mod once;
 mod order;
+mod policies;
 mod polling;
 mod steps;
 mod success;
 mod support;
 mod troubles;
+mod waiting;

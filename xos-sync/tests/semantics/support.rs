@@ -184,6 +184,81 @@ impl<M: Model + Display> SyncStep for Do<M> {
     }
 }
 
+/// A policy that says what it is asked for, and does what the test says.
+pub(crate) struct Police<M> {
+    log: Log,
+    name: &'static str,
+    create: Play<M>,
+    update: Play<M>,
+    delete: Play<M>,
+    at_most: Option<usize>,
+}
+
+impl<M: Model> Police<M> {
+    /// A policy that succeeds.
+    pub(crate) fn new(log: &Log) -> Self {
+        let nothing = || -> Play<M> { Box::new(|_, _| async { Ok(()) }.boxed()) };
+        let (create, update, delete) = (nothing(), nothing(), nothing());
+        Police { log: log.clone(), name: "", create, update, delete, at_most: None }
+    }
+
+    pub(crate) fn create<R>(mut self, play: impl Fn(Context, M) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = StepResult> + Send + 'static,
+    {
+        self.create = Box::new(move |ctx, o| play(ctx, o).boxed());
+        self
+    }
+
+    pub(crate) fn update<R>(mut self, play: impl Fn(Context, M) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = StepResult> + Send + 'static,
+    {
+        self.update = Box::new(move |ctx, o| play(ctx, o).boxed());
+        self
+    }
+
+    pub(crate) fn delete<R>(mut self, play: impl Fn(Context, M) -> R + Send + Sync + 'static) -> Self
+    where
+        R: Future<Output = StepResult> + Send + 'static,
+    {
+        self.delete = Box::new(move |ctx, o| play(ctx, o).boxed());
+        self
+    }
+
+    /// What its lines begin with.
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Police { name, ..self }
+    }
+
+    pub(crate) fn at_most(self, limit: usize) -> Self {
+        Police { at_most: Some(limit), ..self }
+    }
+}
+
+impl<M: Model + Display> ModelPolicy for Police<M> {
+    type Model = M;
+
+    async fn handle_create(&self, ctx: &Context, o: &mut M) -> StepResult {
+        self.log.say(format!("{}handle_create {o}", self.name));
+        (self.create)(ctx.clone(), o.clone()).await
+    }
+
+    async fn handle_update(&self, ctx: &Context, o: &mut M) -> StepResult {
+        self.log.say(format!("{}handle_update {o}", self.name));
+        (self.update)(ctx.clone(), o.clone()).await
+    }
+
+    async fn handle_delete(&self, ctx: &Context, o: &M) -> StepResult {
+        self.log.say(format!("{}handle_delete {o}", self.name));
+        (self.delete)(ctx.clone(), o.clone()).await
+    }
+
+    fn concurrency(&self) -> Option<usize> {
+        self.at_most
+    }
+}
+
 /// A core, and what a synchronizer did with it.
 pub(crate) struct Lab {
     pub(crate) core: MockAccessor,
@@ -200,6 +275,19 @@ impl Lab {
     /// A step that succeeds, and says what it is asked for.
     pub(crate) fn step<M: Model>(&self) -> Do<M> {
         Do::new(&self.log)
+    }
+
+    /// A policy that succeeds, and says what it is asked for.
+    pub(crate) fn policy<M: Model>(&self) -> Police<M> {
+        Police::new(&self.log)
+    }
+
+    /// The object's policy code and status.
+    pub(crate) async fn policy_status<M: Model>(&self, id: ObjectId) -> String {
+        let inner = self.core.faults().inner();
+        let record = inner.get(M::shape(), &[id]).await.unwrap().remove(0).unwrap();
+        let field = |name| record.get(name).unwrap();
+        format!("{} {}", field("policy_code"), field("policy_status"))
     }
 
     /// A synchronizer at work, until it is told to stop.

@@ -1,15 +1,10 @@
 //! Running the program, and looking at its database from a second connection.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::process::{Command, Output};
 
 use tempfile::TempDir;
-
-/// How long something may take before the test has failed; nothing is asserted on shorter times.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) use xos_sync_tests::program::{Running, text};
 
 /// The recipe that comes with the example.
 pub(crate) const RECIPE: &str = include_str!("../../samples/hello-world.yaml");
@@ -120,75 +115,6 @@ impl Stage {
         assert!(shown.status.success(), "{}", text(&shown.stderr));
         text(&shown.stdout)
     }
-}
-
-/// The program while it runs.
-pub(crate) struct Running {
-    child: Child,
-    lines: Receiver<String>,
-    log: Vec<String>,
-}
-
-impl Running {
-    fn new(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let (tell, lines) = channel();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| tell.send(line)));
-        Running { child, lines, log: Vec::new() }
-    }
-
-    /// Waits until the log has a line with this, and gives that line.
-    pub(crate) fn wait_for(&mut self, part: &str) -> String {
-        let start = Instant::now();
-        while start.elapsed() < PATIENCE {
-            match self.lines.recv_timeout(Duration::from_millis(50)) {
-                Ok(line) => {
-                    self.log.push(line.clone());
-                    if line.contains(part) {
-                        return line;
-                    }
-                }
-                Err(_) if self.child.try_wait().unwrap().is_some() => break,
-                Err(_) => {}
-            }
-        }
-        panic!("expected a line with {part:?}; the log is:\n{}", self.log.join("\n"));
-    }
-
-    /// Its process id.
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// Sends SIGINT, as Ctrl-C does, and waits for the end.
-    pub(crate) fn interrupt(mut self) -> (ExitStatus, String) {
-        let id = rustix::process::Pid::from_raw(self.child.id() as i32).unwrap();
-        rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
-        let status = self.child.wait().unwrap();
-        // Up to the end: what was printed last may not have come through yet.
-        self.log.extend(self.lines.iter());
-        (status, self.log.join("\n"))
-    }
-
-    /// Ends it as `kill -9` does.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It has ended already when the test went well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// What a program printed.
-pub(crate) fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }
 
 /// Whether a file is somewhere that this user cannot write to.

@@ -235,6 +235,6 @@ fn value(thing: &Thing, step: &Step) -> Val {
         (Some(Value::Text(text)), _) => Val::Text(text.clone()),
         (Some(Value::Link(id)), _) => object(root, *id),
         (Some(Value::Links(ids)), _) => Val::Objects(root, ids.clone()),
-        (Some(Value::Float(_) | Value::Time(_)), _) => Val::Other,
+        (Some(Value::Float(_) | Value::Time(_) | Value::Secret(_)), _) => Val::Other,
     }
 }

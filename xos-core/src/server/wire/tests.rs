@@ -40,6 +40,7 @@ fn as_proto(kind: Kind, value: &Value) -> Proto {
         Value::Float(it) => Proto::F32(*it),
         Value::Time(it) => Proto::F64(it.seconds()),
         Value::Text(it) => Proto::String(it.clone()),
+        Value::Secret(it) => Proto::String(it.expose().to_owned()),
         Value::Link(it) => Proto::I32(it.get()),
         Value::Links(ids) => Proto::List(ids.iter().map(|id| Proto::I32(id.get())).collect()),
     }

@@ -138,6 +138,7 @@ impl Plan {
         let range = |int: &i64| self.convert(id, place, int.to_string());
         match (place.kind, value) {
             (Type::Text, Value::Text(text)) => self.put_text(out, id, place, text)?,
+            (Type::Text, Value::Secret(secret)) => self.put_text(out, id, place, secret.expose())?,
             (Type::Int32, Value::Int(int)) => {
                 put_int32(out, number, i32::try_from(*int).map_err(|_| range(int))?);
             }

@@ -6,7 +6,7 @@
 use bytes::Bytes;
 
 use super::plan::Plan;
-use crate::compared::{bool, expected, integer, is_of_text, link, name, parse_time};
+use crate::compared::{ONLY_EQUAL, bool, expected, integer, is_of_text, link, name, parse_time};
 use crate::error::{Error, ErrorKind, Result};
 use crate::grpc::wire::{put_bool, put_bytes, put_int32, put_text};
 use crate::model::Kind;
@@ -121,6 +121,9 @@ fn put_element(out: &mut Vec<u8>, operator: Operator, invert: bool, name: &str, 
 /// What the field at the end of a path is compared with; or why it cannot be.
 fn compared(field: &FieldInfo, condition: &Condition) -> Result<Compared, String> {
     let (kind, operator, value) = (field.def.kind, condition.operator, &condition.value);
+    if operator != Operator::Equal && (field.def.is_secret() || value.as_secret().is_some()) {
+        return Err(ONLY_EQUAL.to_owned());
+    }
     if kind == Kind::Links && operator != Operator::Equal {
         return Err("a list of links can only be asked for one of its members (equal)".to_owned());
     }
@@ -142,10 +145,12 @@ fn compared(field: &FieldInfo, condition: &Condition) -> Result<Compared, String
     }
     Ok(match kind {
         Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip => match value {
-            Value::Text(text) if text.contains('\0') => {
-                return Err("no text of the core contains the character NUL".to_owned());
-            }
-            Value::Text(text) => Compared::Text(text.clone()),
+            Value::Text(_) | Value::Secret(_) => match value.exposed_text().unwrap_or_default() {
+                text if text.contains('\0') => {
+                    return Err("no text of the core contains the character NUL".to_owned());
+                }
+                text => Compared::Text(text.to_owned()),
+            },
             _ => return Err(expected("a text", value)),
         },
         Kind::Bool => Compared::Int(i32::from(bool(value)?)),

@@ -126,6 +126,7 @@ impl Define<'_> {
             feedback: false,
             bookkeeping: false,
             gui_hidden: false,
+            secret: false,
             auto_now_add: false,
             tosca_key: false,
             tosca_key_one_of: None,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::grpc::status::Code;
+use crate::secret::Masks;
 
 /// Why a call failed, before it is known what it was about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +90,17 @@ impl Hint {
 }
 
 impl CallError {
+    /// The same error, the core's words without the secrets that were sent to it: its database quotes values.
+    pub fn without(self, masks: &Masks) -> Self {
+        let clean = |text: String| masks.clean(text).into_owned();
+        match self {
+            CallError::Status { code, details } => CallError::Status { code, details: clean(details) },
+            CallError::Lost { reason } => CallError::Lost { reason: clean(reason) },
+            CallError::NotSent { reason, hint } => CallError::NotSent { reason: clean(reason), hint },
+            other => other,
+        }
+    }
+
     /// Whether the way to the core broke, and not the core's own answer.
     pub fn is_connection(&self) -> bool {
         matches!(self, CallError::NotSent { .. } | CallError::Lost { .. } | CallError::Deadline(_))

@@ -156,6 +156,7 @@ fn options(def: &mut FieldDef, options: &[Setting], at: &mut At<'_, '_>) {
                 _ => at.add(*place, "tosca_key_one_of is the name of one other field"),
             },
             "text" => flag(&mut def.text, option, at),
+            "secret" if def.kind.is_text() => flag(&mut def.secret, option, at),
             "unique" => flag(&mut def.unique, option, at),
             "db_index" => flag(&mut def.db_index, option, at),
             "feedback_state" => flag(&mut def.feedback, option, at),

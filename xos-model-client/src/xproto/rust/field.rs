@@ -76,6 +76,10 @@ impl Writer<'_> {
     /// The type, without an `Option`, and whether it is an enum.
     fn kind(&mut self, model: &ModelDef, field: &FieldDef) -> (String, bool) {
         let plain = match field.kind {
+            Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip if field.secret => {
+                self.used.insert("Secret");
+                "Secret"
+            }
             Kind::Text | Kind::Stripped | Kind::Url | Kind::Ip => {
                 let choices = self.choices.of(model, field, &mut self.names);
                 let is_enum = choices.is_some();
@@ -188,6 +192,7 @@ fn not_said(message: &Message, field: &FieldDef) -> Vec<String> {
         "help_text",
         "max_length",
         "null",
+        "secret",
         "text",
         "tosca_key",
         "tosca_key_one_of",

@@ -118,7 +118,14 @@ impl Sim {
             9 => {
                 let (model, id) = (self.random.pick(&[0, 1, 2, FOREIGN.0]), self.random.id());
                 let at_most = Duration::from_secs(self.random.below(200));
-                Outcome::WaitFor { key: self::key(model, id), at_most }
+                let other = self::key(model, id);
+                if self.random.one_in(2) {
+                    Outcome::WaitFor { key: other, at_most }
+                } else {
+                    self.unmet.push((key, verb.lane()));
+                    let key = self.random.pick(&[other, other, key]);
+                    Outcome::WaitUntil { key, at_most, show: self.random.one_in(2) }
+                }
             }
             10 => {
                 let retry_after = Some(Duration::from_secs(self.random.below(30)));
@@ -155,7 +162,9 @@ impl Sim {
                     }
                     Verb::SyncRecord => !object.deleted,
                     Verb::HandleChange => !object.deleted && object.policed != object.updated,
-                    Verb::DeleteRecord => object.deleted && !object.need_reap && !object.is_policy_due(self.policies),
+                    Verb::DeleteRecord => {
+                        object.deleted && !object.need_reap && !object.is_policy_due(self.policies)
+                    }
                     Verb::HandleDelete => object.deleted && object.is_policy_due(self.policies),
                 };
                 let shares = self.random.one_in(2) && self.policies.has_steps(key);

@@ -109,6 +109,7 @@ pub(super) fn apply(object: &mut Object, verb: Verb, what: Store) -> Version {
             }
             version
         }
+        Store::Waiting => Version(0),
         Store::Reap => {
             assert!(matches!(verb, Verb::DeleteRecord | Verb::HandleDelete));
             object.need_reap = true;

@@ -306,7 +306,7 @@ fn policies_come_first_and_never_together_with_the_step() {
     let mut lab = Lab::new();
     let both = Fact { policy: Due::At(Version(7)), ..dirty(1, 5, &[]) };
     lab.tell(&[both]);
-    assert_eq!(lab.start(), (Verb::HandleChange, false, 1, Why::Change));
+    assert_eq!(lab.start(), (Verb::HandleChange, true, 1, Why::Change));
     lab.finish(1, Outcome::DONE);
     assert_eq!(lab.stores(), [Store::Success { as_fetched: Version(7) }]);
     lab.give(Event::Stored(lab.run(1), Ok(Version(7))));
@@ -340,4 +340,44 @@ fn the_delete_policy_comes_before_delete_record_also_when_it_fails() {
     assert_eq!(lab.start().0, Verb::DeleteRecord);
     lab.finish(1, Outcome::DONE);
     assert_eq!(lab.stores(), [Store::Reap]);
+}
+
+#[test]
+fn what_a_policy_had_seen_does_not_stand_for_its_delete_policy() {
+    let mut lab = Lab::new();
+    let change = Fact { policy: Due::At(Version(7)), sync: Due::No, ..dirty(1, 5, &[]) };
+    lab.tell(&[change]);
+    assert_eq!(lab.start().0, Verb::HandleChange);
+    lab.finish(1, Outcome::DONE);
+    assert_eq!(lab.stores(), [Store::Success { as_fetched: Version(7) }]);
+    // Deleted while that is being stored: the version stays as it was.
+    lab.tell(&[Fact { doomed: true, ..change }]);
+    let run = lab.run(1);
+    lab.give(Event::Stored(run, Ok(Version(7))));
+    assert_eq!(lab.start().0, Verb::HandleDelete);
+}
+
+#[test]
+fn without_a_step_the_delete_policy_gives_the_object_to_the_reaper() {
+    let mut lab = Lab::new();
+    let deleted = Fact {
+        policy: Due::At(Version(7)),
+        sync: Due::No,
+        doomed: true,
+        policy_only: true,
+        ..dirty(1, 5, &[])
+    };
+    lab.tell(&[deleted]);
+    lab.finish(1, Outcome::DONE);
+    assert_eq!(lab.stores(), [Store::Reap]);
+    let run = lab.run(1);
+    lab.give(Event::Stored(run, Ok(Version(0))));
+    assert_eq!(lab.engine.counts(), Counts::default());
+    // Claimed by a step of another program, it is only marked.
+    lab.tell(&[Fact { claimed: true, ..Fact { key: key(2), ..deleted } }]);
+    lab.finish(2, Outcome::DONE);
+    assert_eq!(lab.stores(), [Store::Success { as_fetched: Version(7) }]);
+    let run = lab.run(2);
+    lab.give(Event::Stored(run, Ok(Version(7))));
+    assert_eq!(lab.engine.counts(), Counts::default());
 }

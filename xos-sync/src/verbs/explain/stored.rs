@@ -15,6 +15,12 @@ pub(super) struct Stored {
     no_sync: bool,
     lazy_blocked: bool,
     failures: Failures,
+    policed: Option<Timestamp>,
+    changed_by_step: Option<Timestamp>,
+    policy_code: i64,
+    policy_status: String,
+    no_policy: bool,
+    need_delete_policy: bool,
 }
 
 impl Stored {
@@ -32,6 +38,12 @@ impl Stored {
             no_sync: flag("no_sync"),
             lazy_blocked: flag("lazy_blocked"),
             failures: failures(&text("backend_register")),
+            policed: time("policed"),
+            changed_by_step: time("changed_by_step"),
+            policy_code: record.get("policy_code").and_then(Value::as_int).unwrap_or(0),
+            policy_status: text("policy_status"),
+            no_policy: flag("no_policy"),
+            need_delete_policy: flag("backend_need_delete_policy"),
         }
     }
 
@@ -80,6 +92,24 @@ impl Stored {
             }
         }
         why
+    }
+
+    /// What policies said of it, and whether they have to look at it again.
+    pub(super) fn policy(&self) -> Vec<String> {
+        let mut lines = vec![format!("{} (code {})", self.policy_status, self.policy_code)];
+        let stale = self.policed.is_none() || self.updated.max(self.changed_by_step) > self.policed;
+        let why = match (self.is_deleted, self.policed) {
+            (true, _) if self.need_delete_policy || stale => {
+                Some("it was deleted, and waits for handle_delete")
+            }
+            (true, _) => Some("handle_delete has run"),
+            (false, _) if self.no_policy => Some("no_policy is set: policies leave it alone"),
+            (false, None) => Some("no policy has looked at it yet"),
+            (false, Some(_)) if stale => Some("it was changed since policies looked at it"),
+            (false, Some(_)) => None,
+        };
+        lines.extend(why.map(str::to_owned));
+        lines
     }
 
     /// Its failures, and when it is tried again.
@@ -140,6 +170,26 @@ mod tests {
         check(&[updated.clone(), ("lazy_blocked", Kind::Bool, Value::Bool(true))], "lazy_blocked is set");
         check(&[updated, ("deleted", Kind::Bool, Value::Bool(true))], "waits for delete_record");
         assert_eq!(stored(&[]).why(false)[0], "no step of this program takes it");
+    }
+
+    #[test]
+    fn what_policies_have_to_do() {
+        let check = |values: &[(&'static str, Kind, Value)], expected: Option<&str>| {
+            assert_eq!(stored(values).policy().get(1).map(String::as_str), expected);
+        };
+        let (updated, policed) = (("updated", Kind::Date, time(5.0)), ("policed", Kind::Date, time(5.0)));
+        let flag = |name| (name, Kind::Bool, Value::Bool(true));
+        check(std::slice::from_ref(&updated), Some("no policy has looked at it yet"));
+        check(&[updated.clone(), policed.clone()], None);
+        let by_step = ("changed_by_step", Kind::Date, time(7.0));
+        let changed = Some("it was changed since policies looked at it");
+        check(&[updated.clone(), policed.clone(), by_step], changed);
+        let left_alone = Some("no_policy is set: policies leave it alone");
+        check(&[updated.clone(), flag("no_policy")], left_alone);
+        let deleted = [updated, policed, flag("deleted")];
+        check(&deleted, Some("handle_delete has run"));
+        let claimed = [deleted.as_slice(), &[flag("backend_need_delete_policy")]].concat();
+        check(&claimed, Some("it was deleted, and waits for handle_delete"));
     }
 
     #[test]

@@ -1,0 +1,12 @@
+// An optional secret is an `Option<Secret>`.
+use xos_sync::prelude::*;
+
+#[derive(XosModel, Clone, Debug)]
+pub struct Greeting {
+    #[xos(base)]
+    pub base: XosBase,
+    #[xos(number = 1, secret)]
+    pub password: Option<String>,
+}
+
+fn main() {}
