@@ -17,7 +17,6 @@ use xos_model_client::{
 
 use crate::args::Verb;
 use crate::beside::{Beside, Setting};
-use crate::bus::ProcessBus;
 use crate::config::{Config, DesiredState};
 use crate::context::Around;
 use crate::core::Core;
@@ -162,7 +161,8 @@ impl Run {
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
         service.prepare(&config)?;
-        let around = Around::new(name.clone(), Arc::new(ProcessBus::new()), config.ansible.clone());
+        let bus = crate::bus::open(&config, &name)?;
+        let around = Around::new(name.clone(), bus, config.ansible.clone());
         Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
     }
 
