@@ -39,7 +39,7 @@ struct Traces {
 }
 
 /// While it lives, a handler is at work on the object.
-struct Taken {
+pub(crate) struct Taken {
     outside: Outside,
     key: Key,
 }
