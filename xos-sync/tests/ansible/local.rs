@@ -176,12 +176,14 @@ async fn rendered_files_are_kept_when_asked_and_private() {
     assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
+/// With what shells and JSON write otherwise.
+const CANARY: &str = "canary-\"7f3a\"-é-secret";
+
 #[xos_sync::test]
 async fn a_secret_never_shows() {
     if !has(&["ansible-playbook"]) {
         return;
     }
-    const CANARY: &str = "canary-\"7f3a\"-é-secret";
     let mut lab = Lab::new(
         "  - name: use {{ password | to_json | length }}\n    shell: \"{% raw %}echo {{ password | quote }}; echo run >> \
          {{ folder }}/runs; sleep 2; exit 1{% endraw %}\"\n",
