@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::place::Host;
+use crate::place::Ssh;
 
 /// The ExampleService of the XOS tutorial: shows a message on a web page, written by Ansible.
 #[derive(Parser, Debug)]
@@ -18,7 +18,7 @@ pub(crate) struct Flags {
     pub(crate) recipe: PathBuf,
     /// Another host.
     #[command(flatten)]
-    pub(crate) host: Option<Host>,
+    pub(crate) ssh: Ssh,
 }
 
 /// The flags of this program; ends it after `--help`, `--version` or a wrong flag.

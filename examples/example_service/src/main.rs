@@ -18,7 +18,7 @@ use crate::models::ExampleService;
 use crate::place::Place;
 use crate::policy::GiveWebServer;
 use crate::read_back::ReadBack;
-use crate::web_server::{Servers, SyncWebServer};
+use crate::web_server::SyncWebServer;
 use crate::write_again::WriteAgain;
 use crate::write_page::WritePage;
 
@@ -35,9 +35,6 @@ fn example_service(place: Place) -> Synchronizer {
 #[xos_sync::main]
 async fn main() -> xos_sync::Result<()> {
     let flags = flags::parse();
-    let place = match flags.host {
-        Some(host) => Place::Host(host),
-        None => Place::Here(Servers::new().map_err(xos_sync::Error::other)?),
-    };
+    let place = Place::of(flags.ssh).map_err(xos_sync::Error::other)?;
     run_synchronizer(flags.args.into_config()?, example_service(place).recipe(flags.recipe)).await
 }

@@ -31,9 +31,9 @@ impl SyncStep for SyncWebServer {
                 (servers.serve(o.id).await?, folder.display().to_string())
             }
             // The playbook installs Apache there.
-            Place::Host(host) => {
+            Place::Host(host, _) => {
                 let name = format!("example-{}", o.id);
-                (format!("http://{}/{name}/", host.address), format!("/var/www/html/{name}"))
+                (format!("http://{host}/{name}/"), format!("/var/www/html/{name}"))
             }
         };
         info!(url, "a page is served here: curl {url}");

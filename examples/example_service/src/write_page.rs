@@ -15,7 +15,7 @@ impl AnsibleStep for WritePage {
     fn playbook(&self) -> Playbook {
         match self.0 {
             Place::Here(_) => Playbook::text(include_str!("../playbooks/local.yaml")).named("local.yaml"),
-            Place::Host(_) => Playbook::text(include_str!("../playbooks/apache.yaml")).named("apache.yaml"),
+            Place::Host(..) => Playbook::text(include_str!("../playbooks/apache.yaml")).named("apache.yaml"),
         }
     }
 
