@@ -51,7 +51,7 @@ async fn a_page_waits_for_its_web_server() -> xos_sync::Result<()> {
     let servers = Servers::new().map_err(xos_sync::Error::other)?;
     let step = WritePage(Place::Here(servers.clone()));
     let waits = step.extra_attributes(&core.context(), &instance).await.unwrap_err();
-    assert!(waits.to_string().starts_with("waits for ExampleServiceInstance"), "{waits}");
+    assert!(waits.to_string().starts_with("waits for the policy of ExampleServiceInstance"), "{waits}");
     GiveWebServer.handle_create(&core.policy_context(), &mut instance).await?;
     let waits = step.extra_attributes(&core.context(), &instance).await.unwrap_err();
     assert!(waits.to_string().starts_with("waits for WebServer"), "{waits}");
