@@ -363,11 +363,11 @@ impl Run {
                 not_ok = self.synchronize(stop.as_mut()).await?;
                 // Steps publish events, and what is done about those makes objects dirty.
                 let before = std::mem::replace(&mut drained, beside.drain().await);
-                if drained.settled == before.settled {
+                if drained.settled == before.settled || beside.is_stopping() {
                     break;
                 }
             }
-            match recipe.as_mut().filter(|recipe| recipe.has_to_wait()) {
+            match recipe.as_mut().filter(|recipe| recipe.has_to_wait() && !beside.is_stopping()) {
                 Some(recipe) => recipe.apply_first().instrument(self.span.clone()).await?,
                 None => break,
             }
