@@ -149,20 +149,31 @@ impl ModelClient {
     }
 
     async fn save_with<M: Model>(&self, object: &mut M, touch: Touch) -> Result<()> {
+        let Some(write) = self.write_for(object, touch)? else { return Ok(()) };
+        let written = self.write_one(write).await?;
+        if let Some(record) = written.record {
+            *object = M::from_record(record)?;
+        }
+        Ok(())
+    }
+
+    /// The write that [`save`](ModelClient::save) would make, for who writes many objects at once through the
+    /// [accessor](ModelClient::accessor); `None` when nothing was changed.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotSendable`], as [`save`](ModelClient::save).
+    pub fn write_for<M: Model>(&self, object: &M, touch: Touch) -> Result<Option<Write>> {
         let (target, op) = if object.origin().record().is_none() {
             (Target::New, Op::Create(fields_to_create(object)?))
         } else {
             let fields = fields_to_set(object)?;
             if fields.is_empty() && touch == Touch::AsTheRulesSay {
-                return Ok(());
+                return Ok(None);
             }
             (Target::Object(object.id()), Op::Set { fields, touch })
         };
-        let written = self.write_one::<M>(target, op).await?;
-        if let Some(record) = written.record {
-            *object = M::from_record(record)?;
-        }
-        Ok(())
+        Ok(Some(self.write_of::<M>(target, op)))
     }
 
     /// Deletes an object softly, with all that links to it. `delete_record` runs before it is gone for good.
@@ -171,12 +182,17 @@ impl ModelClient {
     ///
     /// [`ErrorKind::NotFound`] when there is no such object.
     pub async fn delete<M: Model>(&self, object: &M) -> Result<Deleted> {
-        let written = self.write_one::<M>(Target::Object(object.id()), Op::Delete).await?;
+        let written = self.write_one(self.write_to_delete(object)).await?;
         Ok(if written.changed { Deleted::Yes } else { Deleted::No })
     }
 
-    async fn write_one<M: Model>(&self, target: Target, op: Op) -> Result<Written> {
-        self.write_guarded::<M>(target, op, Guard::None).await
+    /// The write that [`delete`](ModelClient::delete) makes, for who writes many objects at once.
+    pub fn write_to_delete<M: Model>(&self, object: &M) -> Write {
+        self.write_of::<M>(Target::Object(object.id()), Op::Delete)
+    }
+
+    fn write_of<M: Model>(&self, target: Target, op: Op) -> Write {
+        Write { shape: M::shape().clone(), target, op, by: self.caller, guard: Guard::None }
     }
 
     pub(crate) async fn write_guarded<M: Model>(
@@ -185,7 +201,10 @@ impl ModelClient {
         op: Op,
         guard: Guard,
     ) -> Result<Written> {
-        let write = Write { shape: M::shape().clone(), target, op, by: self.caller, guard };
+        self.write_one(Write { guard, ..self.write_of::<M>(target, op) }).await
+    }
+
+    async fn write_one(&self, write: Write) -> Result<Written> {
         let answers = self.accessor.write(vec![write]).await;
         answers.into_iter().next().unwrap_or_else(|| {
             let reason = "the accessor gave no answer to a write".to_owned();

@@ -10,6 +10,8 @@ use crate::accessor::{ModelAccessor, Page};
 use crate::error::{ErrorKind, Result};
 use crate::model::{IsA, Model};
 use crate::query::{Cond, Query, QueryKind};
+use crate::record::Record;
+use crate::value::ObjectId;
 
 /// A query for objects of model `M`, built step by step.
 ///
@@ -122,6 +124,22 @@ impl<M: Model> Objects<M> {
         }
     }
 
+    /// Their ids, ascending.
+    ///
+    /// # Errors
+    ///
+    /// A core that is away.
+    pub async fn ids(self) -> Result<Vec<ObjectId>> {
+        let mut ids = Vec::new();
+        let mut page = Some(Page::default());
+        while let Some(this) = page {
+            let found = self.accessor.find(&self.query, this).await?;
+            ids.extend(found.records.iter().map(Record::id));
+            page = found.next;
+        }
+        Ok(ids)
+    }
+
     /// Whether there is one.
     ///
     /// # Errors
@@ -145,6 +163,12 @@ impl<M: Model> Objects<M> {
             page = found.next;
         }
         Ok(count)
+    }
+}
+
+impl<M> Clone for Objects<M> {
+    fn clone(&self) -> Self {
+        Objects { accessor: self.accessor.clone(), query: self.query.clone(), model: PhantomData }
     }
 }
 

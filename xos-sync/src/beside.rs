@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tracing::{Span, error};
 use xos_model_client::ModelAccessor;
 
 use crate::context::Around;
 use crate::error::Result;
 use crate::events::{Drained, EventEngine};
+use crate::pull::PullEngine;
 use crate::step::{StepError, StepResult};
 use crate::synchronizer::Synchronizer;
 
@@ -33,14 +34,22 @@ pub(crate) struct Setting {
 pub(crate) struct Beside {
     stop: watch::Sender<bool>,
     events: EventEngine,
+    pulls: PullEngine,
 }
 
 impl Beside {
-    /// Starts them; returns when nothing that is published from now on is missed.
-    pub(crate) async fn start(service: &Synchronizer, setting: &Setting) -> Result<Self> {
+    /// Starts them; returns when nothing that is published from now on is missed. Each pull step runs only `once`.
+    pub(crate) async fn start(service: &Synchronizer, setting: &Setting, once: bool) -> Result<Self> {
         let (stop, stopped) = watch::channel(false);
+        // Pull steps may publish at once.
         let events = EventEngine::start(&service.event_steps, setting, &stopped).await?;
-        Ok(Beside { stop, events })
+        let pulls = PullEngine::start(&service.pull_steps, setting, &stopped, once);
+        Ok(Beside { stop, events, pulls })
+    }
+
+    /// For `--once`: returns when each pull step has run, with the names of those that failed.
+    pub(crate) async fn pulled(&mut self) -> Vec<&'static str> {
+        self.pulls.ran().await
     }
 
     /// Says that nothing new is to be begun: send `true`.
@@ -56,7 +65,7 @@ impl Beside {
     /// Returns when all have ended, or the grace period is over.
     pub(crate) async fn end(self) {
         self.stop.send_replace(true);
-        self.events.end().await;
+        tokio::join!(self.events.end(), self.pulls.end());
     }
 }
 
@@ -79,7 +88,7 @@ pub(crate) async fn guarded<T>(
     }
 }
 
-fn panic_text(panic: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a message")
 }
@@ -111,5 +120,13 @@ pub(crate) async fn core_is_back(accessor: &dyn ModelAccessor) {
             }
             Ok(_) => return,
         }
+    }
+}
+
+/// Waits until this moment, or for ever.
+pub(crate) async fn at(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }

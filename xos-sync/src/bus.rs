@@ -4,6 +4,9 @@
 //! without a broker.
 
 mod event;
+#[cfg(feature = "kafka")]
+mod kafka;
+mod open;
 mod process;
 mod topics;
 
@@ -12,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 pub use event::{Event, EventError};
+pub(crate) use open::open;
 pub(crate) use process::ProcessBus;
 pub(crate) use topics::{TopicPattern, Topics, dead_letter_topic};
 
@@ -56,6 +60,9 @@ pub(crate) trait Bus: Send + Sync + 'static {
     ///
     /// [`BusError::Refused`]: these topics, or this group, cannot be had.
     async fn subscribe(&self, group: &str, topics: &Topics) -> Result<Box<dyn Subscription>, BusError>;
+
+    /// Waits until everything that was published is confirmed, also that whose publisher does not wait any more.
+    async fn close(&self, _at_most: Duration) {}
 }
 
 /// A member of a group. Dropping it leaves the group; what was not committed is delivered again to the next member.
@@ -108,9 +115,13 @@ pub(crate) trait Subscription: Send {
 pub(crate) enum Delivery {
     /// Events, those of one partition in order; at least one, about [`BATCH`] at most.
     Events(Vec<Event>),
-    /// These partitions belong to somebody else now, who gets what was not committed. They may come back later, and
-    /// start then from what was committed last.
-    #[allow(dead_code, reason = "only a broker with several members takes partitions away")]
+    /// These partitions go to somebody else, who gets what was not committed. What is processed can be committed until
+    /// the next call of [`next`](Subscription::next). They may come back later, and start then from what was committed
+    /// last.
+    #[cfg_attr(
+        not(feature = "kafka"),
+        allow(dead_code, reason = "only a broker with several members takes partitions away")
+    )]
     Revoked(Vec<Place>),
 }
 

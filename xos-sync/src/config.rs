@@ -33,6 +33,7 @@ mod dictionary;
 mod engine;
 mod environment;
 mod error;
+mod event_bus;
 mod keys;
 pub(crate) mod load;
 mod logging;
@@ -58,6 +59,7 @@ pub use self::ansible::{Ansible, Proxy};
 pub use self::engine::Engine;
 pub use self::environment::Environment;
 pub use self::error::{ConfigError, EXIT_CONFIG, Origin, Problem};
+pub use self::event_bus::{EventBus, EventBusKind, SaslMechanism};
 pub use self::logging::{Color, LogFormat, LogLevel, LogOutput, LogTarget, Logging, Rotation};
 pub use self::reference::reference;
 pub use self::serving::Serving;
@@ -95,6 +97,8 @@ pub struct Config {
     pub accessor: Accessor,
     /// How the engine runs steps.
     pub engine: Engine,
+    /// How programs tell each other what happened.
+    pub event_bus: EventBus,
     /// How playbooks are run.
     pub ansible: Ansible,
     /// Where log lines go, and how.
@@ -135,6 +139,7 @@ impl Default for Config {
             required_models: Vec::new(),
             accessor: Accessor::default(),
             engine: Engine::default(),
+            event_bus: EventBus::default(),
             ansible: Ansible::default(),
             logging: Logging::default(),
             once: false,

@@ -23,13 +23,18 @@ pub enum ErrorKind {
     #[error(transparent)]
     Core(#[from] xos_model_client::Error),
     /// A kind of core that the program was built without.
-    #[error("this program was built without {what}; build xos-sync with the feature \"{feature}\"")]
+    #[error(
+        "this program was built without {what}; build xos-sync with the feature \"{feature}\": cargo add xos-sync --features {feature}"
+    )]
     BuiltWithout {
         /// What is missing.
         what: &'static str,
         /// What has to be enabled.
         feature: &'static str,
     },
+    /// An event bus that cannot be opened.
+    #[error("{0}")]
+    EventBus(String),
     /// Models that must be in the core are not.
     #[error("required_models: missing: {}; they come with no synchronizer that was loaded", .0.join(", "))]
     MissingModels(Vec<String>),
@@ -54,6 +59,12 @@ pub enum ErrorKind {
         failed: usize,
         /// How many there are.
         total: usize,
+    },
+    /// `--once` ended with pull steps that failed.
+    #[error("pull steps failed: {}; the log says why", .steps.join(", "))]
+    NotAllPulled {
+        /// Their names.
+        steps: Vec<String>,
     },
     /// `--once` ended with events that their steps did not process.
     #[error(
@@ -115,7 +126,7 @@ impl Error {
     /// The exit code of a program that ends with it: 78 (`EX_CONFIG`) for a wrong configuration, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self.kind() {
-            ErrorKind::Config(_) | ErrorKind::BuiltWithout { .. } => ExitCode::from(EXIT_CONFIG),
+            ErrorKind::Config(_) | ErrorKind::BuiltWithout { .. } | ErrorKind::EventBus(_) => ExitCode::from(EXIT_CONFIG),
             // An option that came from the section `accessor`.
             ErrorKind::Core(error)
                 if matches!(error.kind(), xos_model_client::ErrorKind::Connection { .. }) =>

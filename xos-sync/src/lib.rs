@@ -45,6 +45,7 @@ pub mod prelude;
 pub mod recipe;
 #[cfg(feature = "grpc")]
 mod remote;
+mod pull;
 mod run;
 mod served;
 mod shell;
@@ -71,6 +72,8 @@ pub use context::Context;
 pub use core::open_core;
 pub use error::{Error, ErrorKind, Result};
 pub use events::{EventStep, GiveUp};
+pub use futures_util::stream;
+pub use pull::{OrFails, PullStep, Reconcile, Reconciled, WatchStep};
 pub use run::{run_on, run_synchronizer, run_until};
 pub use step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, Wait, policed, ready, until};
 pub use synchronizer::Synchronizer;

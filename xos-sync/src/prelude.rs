@@ -6,6 +6,7 @@ pub use crate::bus::Event;
 pub use crate::config::Config;
 pub use crate::context::Context;
 pub use crate::events::{EventStep, GiveUp};
+pub use crate::pull::{PullStep, Reconciled, WatchStep};
 pub use crate::run::run_synchronizer;
 pub use crate::step::{ModelPolicy, StepError, StepErrorKind, StepResult, SyncStep, policed, ready, until};
 pub use crate::synchronizer::Synchronizer;

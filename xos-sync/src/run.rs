@@ -17,7 +17,6 @@ use xos_model_client::{
 
 use crate::args::Verb;
 use crate::beside::{Beside, Setting};
-use crate::bus::ProcessBus;
 use crate::config::{Config, DesiredState};
 use crate::context::Around;
 use crate::core::Core;
@@ -162,7 +161,8 @@ impl Run {
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
         service.prepare(&config)?;
-        let around = Around::new(name.clone(), Arc::new(ProcessBus::new()), config.ansible.clone());
+        let bus = crate::bus::open(&config, &name)?;
+        let around = Around::new(name.clone(), bus, config.ansible.clone());
         Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
     }
 
@@ -183,13 +183,16 @@ impl Run {
         let steps: Vec<&str> = self.service.steps.iter().map(|step| step.name()).collect();
         let policies: Vec<&str> = self.service.policies.iter().map(|policy| policy.name()).collect();
         let events: Vec<&str> = self.service.event_steps.iter().map(|step| step.name()).collect();
-        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &events));
+        let pulls: Vec<&str> = self.service.pull_steps.iter().map(|step| step.name()).collect();
+        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &pulls, &events));
         if self.has_no_engine() && self.service.has_nothing_beside() {
             span.in_scope(lines::nothing_to_do);
             return Ok(());
         }
         // What is beside the engine listens before the engine starts: a step may publish at once.
-        let beside = Beside::start(&self.service, &self.setting()).instrument(span.clone()).await?;
+        let setting = self.setting();
+        let beside = Beside::start(&self.service, &setting, self.config.once);
+        let mut beside = beside.instrument(span.clone()).await?;
         let tell = beside.stopper();
         let stop = async move {
             stop.await;
@@ -197,7 +200,7 @@ impl Run {
         };
         let mut stop = std::pin::pin!(stop.fuse());
         let end = if self.config.once {
-            self.once(recipe, &beside, stop).await
+            self.once(recipe, &mut beside, stop).await
         } else {
             let watching = recipe.map(|recipe| AbortOnDrop(tokio::spawn(recipe.watch().instrument(span))));
             let end = self.synchronize(stop.as_mut()).await;
@@ -277,6 +280,7 @@ impl Run {
     /// Takes the models out of the core. Their objects are deleted first, by the steps; the recipe does not count any more.
     async fn unload(mut self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let mut stop = std::pin::pin!(stop);
+        lines::unloading(!self.service.pull_steps.is_empty(), !self.service.event_steps.is_empty());
         info!("Trying for an easy unload_models");
         let mut left = match unless(stop.as_mut(), self.ask_to_unload()).await {
             Some(left) => left?,
@@ -347,12 +351,13 @@ impl Run {
     async fn once(
         &self,
         mut recipe: Option<RecipeFile>,
-        beside: &Beside,
+        beside: &mut Beside,
         mut stop: Pin<&mut (impl Future<Output = ()> + Send)>,
     ) -> Result<()> {
         let has_recipe = recipe.is_some();
         let mut not_ok = 0;
         let mut drained = Drained::default();
+        let Some(not_pulled) = unless(stop.as_mut(), beside.pulled()).await else { return Ok(()) };
         for _ in 0..ONCE_ROUNDS {
             for _ in 0..ONCE_EVENT_ROUNDS {
                 not_ok = self.synchronize(stop.as_mut()).await?;
@@ -369,6 +374,10 @@ impl Run {
         }
         if has_recipe {
             self.print_table().await?;
+        }
+        if not_ok == 0 && !not_pulled.is_empty() {
+            let steps = not_pulled.into_iter().map(str::to_owned).collect();
+            return Err(ErrorKind::NotAllPulled { steps }.into());
         }
         if not_ok == 0 && drained.stuck > 0 {
             return Err(ErrorKind::NotAllProcessed { events: drained.stuck }.into());

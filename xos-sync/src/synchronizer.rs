@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::context::Context;
 use crate::error::{ErrorKind, Result};
 use crate::events::{AnyEventStep, EventStep};
+use crate::pull::{AnyPull, PullStep, WatchStep};
 use crate::step::{
     AnyHook, AnyPolicy, AnyStep, ModelPolicy, StepResult, SyncStep, erase, erase_hook, erase_policy,
 };
@@ -48,6 +49,7 @@ pub struct Synchronizer {
     pub(crate) hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) policies: Vec<Arc<dyn AnyPolicy>>,
     pub(crate) event_steps: Vec<Arc<dyn AnyEventStep>>,
+    pub(crate) pull_steps: Vec<Arc<dyn AnyPull>>,
     pub(crate) policy_hooks: Vec<Arc<dyn AnyHook>>,
     pub(crate) recipe: Option<PathBuf>,
     #[cfg(feature = "ansible")]
@@ -73,6 +75,7 @@ impl Synchronizer {
             hooks: Vec::new(),
             policies: Vec::new(),
             event_steps: Vec::new(),
+            pull_steps: Vec::new(),
             policy_hooks: Vec::new(),
             recipe: None,
             #[cfg(feature = "ansible")]
@@ -172,6 +175,20 @@ impl Synchronizer {
         self
     }
 
+    /// Something that looks at the backend again and again, and its model.
+    pub fn pull_step<S: PullStep>(mut self, step: S) -> Self {
+        self.models.push(S::Model::def());
+        self.pull_steps.push(crate::pull::erase(step));
+        self
+    }
+
+    /// Something that is told by the backend what changes there, and its model.
+    pub fn watch_step<S: WatchStep>(mut self, step: S) -> Self {
+        self.models.push(S::Model::def());
+        self.pull_steps.push(crate::pull::erase_watch(step));
+        self
+    }
+
     /// A recipe that is applied before the first step runs, and again whenever its file changes; see
     /// [`recipe`](crate::recipe).
     pub fn recipe(mut self, path: impl Into<PathBuf>) -> Self {
@@ -181,7 +198,7 @@ impl Synchronizer {
 
     /// Whether there is nothing to do but for the engine.
     pub(crate) fn has_nothing_beside(&self) -> bool {
-        self.event_steps.is_empty()
+        self.event_steps.is_empty() && self.pull_steps.is_empty()
     }
 
     /// Its name.

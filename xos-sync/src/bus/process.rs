@@ -94,8 +94,9 @@ impl Bus for ProcessBus {
             room.as_mut().enable();
             let behind = match self.shared.lock().publish(event, from) {
                 Ok(()) => return Ok(()),
-                Err((back, behind)) => {
-                    event = back;
+                Err(refused) => {
+                    let behind;
+                    (event, behind) = *refused;
                     behind
                 }
             };

@@ -60,7 +60,6 @@ pub(crate) enum Kind {
 
 const PROGRAM: &str = "models and steps are named in the program";
 const OPENSTACK: &str = "it belongs to the OpenStack era";
-const LATER: &str = "there is no event bus yet";
 
 const fn works(path: &'static str, kind: Kind, default: &'static str, doc: &'static str) -> Key {
     Key { path, kind, default, doc, standing: Standing::Works }
@@ -74,7 +73,7 @@ const fn ignored(path: &'static str, kind: Kind, why: &'static str) -> Key {
     Key { path, kind, default: "", doc: "", standing: Standing::Ignored(why) }
 }
 
-/// Every key, section by section; the section `engine` is beside its struct.
+/// Every key, section by section; the sections `engine` and `event_bus` are beside their structs.
 #[rustfmt::skip]
 const KEYS: &[Key] = &[
     works("name", Kind::Text, "the synchronizer's", "Name of the service. It also names the default database."),
@@ -104,10 +103,6 @@ const KEYS: &[Key] = &[
     silent("nova.ca_ssl_cert", Kind::Text, ""),
     silent("nova.default_flavor", Kind::Text, ""),
     silent("nova.default_security_group", Kind::Text, ""),
-    ignored("event_bus", Kind::Section, LATER),
-    silent("event_bus.endpoint", Kind::Text, ""),
-    silent("event_bus.kind", Kind::Choice(&["kafka"]), ""),
-    ignored("kafka_bootstrap_servers", Kind::Names, LATER),
 
     works("accessor", Kind::Section, "", "Which core to use and how to reach it."),
     works("accessor.kind", Kind::Choice(KINDS), "see above", "`embedded`: the core inside this process, on a file. `testframework`: the same in memory. `grpcapi`: a core on the network."),
@@ -185,7 +180,7 @@ pub(crate) const KINDS: &[&str] = &["embedded", "testframework", "grpcapi"];
 pub(crate) fn all() -> impl Iterator<Item = &'static Key> {
     let (before, after) =
         KEYS.split_at(KEYS.iter().position(|key| key.path == "logging").unwrap_or(KEYS.len()));
-    before.iter().chain(super::engine::KEYS).chain(after)
+    before.iter().chain(super::engine::KEYS).chain(super::event_bus::KEYS).chain(after)
 }
 
 /// The key at `path`, of which a segment may match `*`.

@@ -7,7 +7,7 @@ use super::error::{ConfigError, Origin, Problem};
 use super::logging::{Color, LogFormat, LogLevel};
 use super::node::Value;
 use super::tree::{LOG_LEVEL_VARIABLE, Tree};
-use super::{Accessor, Ansible, Config, DesiredState, Engine, dictionary};
+use super::{Accessor, Ansible, Config, DesiredState, Engine, EventBus, dictionary};
 use crate::args::{Args, Verb};
 
 /// The file that a container's orchestrator mounts over the one in the image.
@@ -74,6 +74,7 @@ fn is_missing(path: &Path) -> bool {
 fn read(tree: &mut Tree, file: Option<PathBuf>, args: &Args, environment: &Environment) -> Config {
     let engine = Engine::read(tree);
     let accessor = Accessor::read(tree);
+    let event_bus = EventBus::read(tree);
     let ansible = Ansible::read(tree);
     let mut logging = dictionary::read(tree);
     if let Some(problem) = engine.check(tree) {
@@ -103,6 +104,7 @@ fn read(tree: &mut Tree, file: Option<PathBuf>, args: &Args, environment: &Envir
         required_models: tree.get("required_models").unwrap_or_default(),
         accessor,
         engine,
+        event_bus,
         ansible,
         logging,
         once: args.once,

@@ -10,7 +10,7 @@ const INTRODUCTION: &str = "\
 <!-- Generated from xos-sync/src/config; the test `the_page_is_current` says how to write it anew. -->
 
 Without any configuration a synchronizer uses the embedded core: `cargo run` is enough. Everything else is said in
-a config file (YAML), which is the one of the Python framework with one section more, `engine`.
+a config file (YAML), which is the one of the Python framework with one section more, `engine`, and more keys.
 
 ## Where settings come from
 
@@ -51,6 +51,12 @@ An embedded core on a database file serves itself on a Unix socket beside that f
 name it by its socket: `accessor.endpoint: unix:/path/to/hello-world.db.sock`.
 ";
 
+const EVENT_BUS: &str = "\
+Without this section, events stay in this process. With `kind: kafka` every event step has a consumer group of its own,
+`<name>.<step>`; several programs with the same name share its events. Brokers that are away, and topics that do not exist
+yet, are waited for.
+";
+
 const LOGGING: &str = "\
 A Python logging dictionary. Of its loggers `multistructlog` decides, with the root logger (`''`, or `root`) behind it.
 Levels are `CRITICAL`, `ERROR`, `WARNING`, `INFO`, `DEBUG`, `TRACE` and `NOTSET`, or Python's numbers for them. `*`
@@ -74,6 +80,7 @@ pub fn reference() -> String {
         ("General", "", ""),
         ("`accessor`: the core", "accessor", ACCESSOR),
         ("`engine`: how steps run", "engine", ""),
+        ("`event_bus`: events", "event_bus", EVENT_BUS),
         ("`ansible`: how playbooks run", "ansible", ANSIBLE),
         ("`proxy_ssh`: hosts behind another one", "proxy_ssh", ""),
         ("`logging`: log lines", "logging", LOGGING),

@@ -97,6 +97,9 @@ nova: {enabled: true, ca_ssl_cert: c, default_flavor: f, default_security_group:
     let expected = "backoff_disabled blueprints config_dir error_map_path event_bus event_steps_dir feefie \
                     images_directory kafka_bootstrap_servers link_graph model_policies_dir nova pull_steps_dir \
                     steps_dir wrappers xos_dir";
+    let expected = "backoff_disabled blueprints config_dir error_map_path event_steps_dir feefie \
+                    images_directory keep_temp_files link_graph model_policies_dir node_key nova proxy_ssh \
+                    pull_steps_dir steps_dir sys_dir wrappers xos_dir";
     assert_eq!(warned.join(" "), expected);
     let ansible = config.ansible;
     assert_eq!((ansible.sys_dir, ansible.node_key), (Some("/opt/xos/sys".into()), Some("/k".into())));

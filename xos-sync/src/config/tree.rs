@@ -190,11 +190,16 @@ fn check_map(
             continue;
         }
         if let Err((message, hint)) = key.kind.check(&entry.node) {
-            let message = match entry.node.text().filter(|_| dotted == "accessor.kind") {
-                Some(kind) => {
-                    format!("unknown accessor kind \"{kind}\"; allowed are {}", keys::KINDS.join(", "))
+            let (message, hint) = match (entry.node.text(), dotted.as_str()) {
+                (Some(kind), "accessor.kind") => {
+                    let known = keys::KINDS.join(", ");
+                    (format!("unknown accessor kind \"{kind}\"; allowed are {known}"), hint)
                 }
-                None => format!("{dotted} {message}"),
+                (Some(kind), "event_bus.kind") => {
+                    let (message, hint) = super::event_bus::unknown_kind(kind);
+                    (message, Some(hint))
+                }
+                _ => (format!("{dotted} {message}"), hint),
             };
             let mut problem = Problem::new(&entry.origin, message).key(&dotted);
             problem.hint = hint;

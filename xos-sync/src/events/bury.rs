@@ -6,6 +6,7 @@ use serde_json::{Map, Value as Json, json};
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tracing::error;
+use xos_model_client::Timestamp;
 
 use super::handle::{Settled, Station};
 use super::{GiveUp, lines};
@@ -65,7 +66,7 @@ fn letter(group: &str, event: &Event, error: &StepError, attempts: u32) -> Json 
     letter.insert("topic".into(), event.topic.clone().into());
     letter.insert("partition".into(), event.partition.into());
     letter.insert("offset".into(), event.offset.into());
-    letter.insert("timestamp".into(), json!(event.timestamp.map(|time| time.seconds())));
+    letter.insert("timestamp".into(), json!(event.timestamp.map(Timestamp::seconds)));
     if let Some(key) = &event.key {
         insert_bytes(&mut letter, "key", key);
     }

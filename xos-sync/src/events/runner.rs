@@ -16,7 +16,7 @@ use super::handle::Station;
 use super::lane::{COMMIT_EVENTS, Lane, Progress, Queue, Turns, work};
 use super::lines::{self, BusLines};
 use crate::backoff::Backoff;
-use crate::beside::{Setting, stopped, until};
+use crate::beside::{Setting, at, stopped, until};
 use crate::bus::{BusError, Delivery, Event, Place, Position, Subscription, Topics};
 use crate::error::Result;
 
@@ -362,14 +362,6 @@ impl Runner {
         if let Ok(Err(error)) = last {
             self.bus.failed(&error, self.station.step.name());
         }
-    }
-}
-
-/// Waits until this moment, or for ever.
-async fn at(moment: Option<Instant>) {
-    match moment {
-        Some(moment) => sleep_until(moment).await,
-        None => std::future::pending().await,
     }
 }
 

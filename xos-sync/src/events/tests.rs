@@ -51,7 +51,7 @@ impl Bus for Rough {
     }
 
     async fn publish(&self, message: Message<'_>) -> Result<(), BusError> {
-        if message.topic.ends_with(".dead") && one_less(&self.script.refuse_letters) {
+        if message.topic != "t" && one_less(&self.script.refuse_letters) {
             return Err(away());
         }
         self.inner.publish(message).await

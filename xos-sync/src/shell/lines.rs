@@ -6,7 +6,10 @@
 //! | start | `required_models, found:` | `models` |
 //! | start | `Loading sync steps` | `step_dir` |
 //! | start | `Loaded sync steps` | `steps` |
+//! | start | `Skipping pull step engine due to no pull_steps_dir dir.` | |
 //! | start | `Skipping event engine due to no event_steps dir.` | |
+//! | unload | `Skipping pull steps engine due to synchronizer unloading.` | |
+//! | unload | `Skipping event engine due to synchronizer unloading.` | |
 //! | start | `Skipping model policies thread due to no model_policies dir.` | |
 //! | start | `No sync steps, no policies, and no event steps. Synchronizer exiting.` | |
 //! | run | `Syncing object`, `Synced object` | `model_name`, `pk` |
@@ -19,6 +22,8 @@
 //! | policy | `MODEL_POLICY: Saved` | `model_name`, `pk`, `policy_code`, `policy_status` |
 //! | policy | `MODEL POLICY: Object failed to update policed timestamp` | `e`, `model_name`, `pk` |
 //! | policy | `MODEL_POLICY: Exception when storing policy_status` | `e`, `model_name`, `pk` |
+//!
+//! Those of events and pull steps are in [`crate::events::lines`] and [`crate::pull::lines`].
 //!
 //! All carry `synchronizer_name`, from the span they are in.
 
@@ -176,14 +181,25 @@ pub(crate) fn models_missing(missing: &[String]) {
 }
 
 /// The start-up lines about the engines.
-pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>, policies: &[&str], events: &[&str]) {
+pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>, policies: &[&str], pulls: &[&str], events: &[&str]) {
     info!(step_dir = step_dir.unwrap_or("(built in)"), "Loading sync steps");
     info!(steps = format!("[{}]", steps.join(", ")), "Loaded sync steps");
+    crate::pull::lines::engine(pulls);
     crate::events::lines::engine(events);
     if policies.is_empty() {
         info!("Skipping model policies thread due to no model_policies dir.");
     } else {
         info!(policies = format!("[{}]", policies.join(", ")), "Loaded model policies");
+    }
+}
+
+/// What has no part in unloading the models.
+pub(crate) fn unloading(has_pull_steps: bool, has_event_steps: bool) {
+    if has_pull_steps {
+        info!("Skipping pull steps engine due to synchronizer unloading.");
+    }
+    if has_event_steps {
+        info!("Skipping event engine due to synchronizer unloading.");
     }
 }
 

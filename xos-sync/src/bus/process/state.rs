@@ -74,7 +74,7 @@ impl State {
     }
 
     /// Appends the event, unless a group has to catch up first. What nobody is subscribed to is not kept.
-    pub(super) fn publish(&mut self, event: Event, from: Publisher) -> Result<(), (Event, Behind)> {
+    pub(super) fn publish(&mut self, event: Event, from: Publisher) -> Result<(), Box<(Event, Behind)>> {
         let Some(topic) = self.topic(&event.topic) else { return Ok(()) };
         let Some(entry) = self.topics.get_mut(topic) else { return Ok(()) };
         let mut readers = entry.groups.iter().filter_map(|group| self.groups.get(group.0));
@@ -82,7 +82,7 @@ impl State {
             self.someone_waits = true;
             let (group, wait) = (behind.name.clone(), self.room.wait);
             let behind = Behind { group, events: behind.events, bytes: behind.bytes, wait };
-            return Err((event, behind));
+            return Err(Box::new((event, behind)));
         }
         let part = Part { topic, partition: event.partition };
         let bytes = size(&event);

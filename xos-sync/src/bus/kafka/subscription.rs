@@ -1,0 +1,252 @@
+//! A member of a consumer group.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt as _;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{Consumer as _, StreamConsumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Message as _};
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use xos_model_client::Timestamp;
+
+use super::progress::Progress;
+use super::told::{Revoked, Told, give_up};
+use super::{Closing, why};
+use crate::bus::{BATCH, BusError, Delivery, Event, Place, Position, Subscription};
+
+/// How long one question to the brokers may take.
+const QUESTION: Duration = Duration::from_secs(5);
+
+/// A member of a consumer group.
+///
+/// What the owner commits is stored with librdkafka, which sends it to the brokers ten times a second, before a partition
+/// is given up and when the group is left, again and again until it is confirmed.
+pub(super) struct KafkaSubscription {
+    /// There until it is dropped.
+    consumer: Option<Arc<StreamConsumer<Told>>>,
+    progress: Progress,
+    /// Events that were taken and not delivered.
+    ready: Vec<Event>,
+    /// What came instead of an event while events were ready.
+    trouble: Option<BusError>,
+    /// What the owner was told to be revoked: with the next call it is given up.
+    revoked: Option<Revoked>,
+    /// The owner was told that the brokers are away, and nothing came since.
+    away: bool,
+    closing: Closing,
+}
+
+impl KafkaSubscription {
+    pub(super) fn new(config: &ClientConfig, topics: &[String], closing: Closing) -> Result<Self, BusError> {
+        let refused = |error: KafkaError| BusError::refused("these topics", why(&error));
+        let consumer: StreamConsumer<Told> = config.create_with_context(Told::default()).map_err(refused)?;
+        let topics: Vec<&str> = topics.iter().map(String::as_str).collect();
+        consumer.subscribe(&topics).map_err(refused)?;
+        Ok(KafkaSubscription {
+            consumer: Some(Arc::new(consumer)),
+            progress: Progress::default(),
+            ready: Vec::new(),
+            trouble: None,
+            revoked: None,
+            away: false,
+            closing,
+        })
+    }
+
+    fn consumer(&self) -> Result<&Arc<StreamConsumer<Told>>, BusError> {
+        self.consumer.as_ref().ok_or_else(|| BusError::Lost { reason: "it was closed".to_owned() })
+    }
+
+    /// Waits until something has come, and takes what is there.
+    async fn take(&mut self) -> Result<(), BusError> {
+        let consumer = self.consumer()?.clone();
+        let mut stream = consumer.stream();
+        let (ready, progress, trouble) = (&mut self.ready, &mut self.progress, &mut self.trouble);
+        poll_fn(|cx| {
+            while ready.len() < BATCH && trouble.is_none() {
+                match stream.poll_next_unpin(cx) {
+                    Poll::Ready(Some(Ok(message))) => {
+                        if progress.came(message.topic(), message.partition(), message.offset()) {
+                            ready.push(event_of(&message));
+                        }
+                    }
+                    Poll::Ready(Some(Err(error))) => *trouble = judged(&error, consumer.context()),
+                    Poll::Ready(None) => {
+                        *trouble = Some(BusError::Lost { reason: "it has ended".to_owned() })
+                    }
+                    Poll::Pending if ready.is_empty() && !consumer.context().is_revoked() => {
+                        return Poll::Pending;
+                    }
+                    Poll::Pending => break,
+                }
+            }
+            Poll::Ready(())
+        })
+        .await;
+        Ok(())
+    }
+
+    /// The brokers' absence is worth a word once.
+    fn is_worth_a_word(&mut self, trouble: &BusError) -> bool {
+        if !matches!(trouble, BusError::Away { .. }) {
+            return true;
+        }
+        let is_known =
+            self.away && !self.consumer.as_ref().is_some_and(|consumer| consumer.context().was_up());
+        self.away = true;
+        !is_known
+    }
+
+    /// Gives up what the owner was told of before.
+    fn let_go(&mut self) -> Result<(), BusError> {
+        let Some(revoked) = self.revoked.take() else { return Ok(()) };
+        self.progress.forget(&revoked.places);
+        give_up(self.consumer()?.as_ref(), &list_of(&revoked.places));
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Subscription for KafkaSubscription {
+    async fn next(&mut self) -> Result<Delivery, BusError> {
+        self.let_go()?;
+        loop {
+            if let Some(revoked) = self.consumer()?.context().take_revoked() {
+                self.progress.revoke(&revoked.places, &mut self.ready);
+                let places = revoked.places.clone();
+                self.revoked = Some(revoked);
+                return Ok(Delivery::Revoked(places));
+            }
+            if !self.ready.is_empty() {
+                self.away = false;
+                return Ok(Delivery::Events(std::mem::take(&mut self.ready)));
+            }
+            if let Some(trouble) = self.trouble.take()
+                && self.is_worth_a_word(&trouble)
+            {
+                return Err(trouble);
+            }
+            self.take().await?;
+        }
+    }
+
+    fn hold(&mut self, place: &Place) {
+        let Some(consumer) = &self.consumer else { return };
+        if let Err(error) = consumer.pause(&list_of(std::slice::from_ref(place))) {
+            tracing::debug!(e = %why(&error), "a partition cannot be held");
+        }
+    }
+
+    fn release(&mut self, place: &Place) {
+        let Some(consumer) = &self.consumer else { return };
+        if let Err(error) = consumer.resume(&list_of(std::slice::from_ref(place))) {
+            tracing::debug!(e = %why(&error), "a partition cannot be released");
+        }
+    }
+
+    async fn commit(&mut self, positions: &[Position]) -> Result<(), BusError> {
+        let mut list = TopicPartitionList::with_capacity(positions.len());
+        for position in positions.iter().filter(|position| self.progress.processed(position)) {
+            let Position { place, next } = position;
+            // Only an offset below 0 is refused, and none of those was delivered.
+            let _ = list.add_partition_offset(&place.topic, place.partition, Offset::Offset(*next));
+        }
+        if list.count() > 0
+            && let Err(error) = self.consumer()?.store_offsets(&list)
+        {
+            // A partition that is lost already.
+            tracing::debug!(e = %why(&error), "positions cannot be committed");
+        }
+        Ok(())
+    }
+
+    async fn backlog(&mut self) -> Result<u64, BusError> {
+        let consumer = self.consumer()?.clone();
+        let trouble = consumer.clone();
+        let counted = tokio::task::spawn_blocking(move || backlog(&consumer)).await;
+        match counted {
+            Ok(Ok(count)) => Ok(count),
+            Ok(Err(error)) => {
+                Err(BusError::Away { reason: trouble.context().trouble().unwrap_or_else(|| why(&error)) })
+            }
+            Err(_) => Err(BusError::Away { reason: "the program is ending".to_owned() }),
+        }
+    }
+}
+
+impl Drop for KafkaSubscription {
+    fn drop(&mut self) {
+        let Some(consumer) = self.consumer.take() else { return };
+        consumer.context().close();
+        let asked = consumer.context().take_revoked().into_iter().chain(self.revoked.take());
+        for revoked in asked {
+            give_up(consumer.as_ref(), &list_of(&revoked.places));
+        }
+        // To leave the group takes an answer of the brokers.
+        self.closing.close(consumer);
+    }
+}
+
+/// How many events of its partitions are published and not committed.
+fn backlog(consumer: &StreamConsumer<Told>) -> Result<u64, KafkaError> {
+    let mut count = 0;
+    let committed = consumer.committed(QUESTION)?;
+    for element in committed.elements() {
+        let (first, end) = consumer.fetch_watermarks(element.topic(), element.partition(), QUESTION)?;
+        let next = match element.offset() {
+            Offset::Offset(next) => next.max(first),
+            _ => first,
+        };
+        count += u64::try_from(end - next).unwrap_or_default();
+    }
+    Ok(count)
+}
+
+/// What an error means to somebody who reads; nothing where librdkafka goes on by itself.
+fn judged(error: &KafkaError, told: &Told) -> Option<BusError> {
+    use RDKafkaErrorCode as Code;
+
+    let reason = || told.trouble().unwrap_or_else(|| why(error));
+    if matches!(error, KafkaError::MessageConsumptionFatal(_)) {
+        return Some(BusError::Lost { reason: why(error) });
+    }
+    match error.rdkafka_error_code()? {
+        Code::AllBrokersDown | Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL => {
+            Some(BusError::Away { reason: reason() })
+        }
+        Code::TopicAuthorizationFailed
+        | Code::GroupAuthorizationFailed
+        | Code::ClusterAuthorizationFailed => Some(BusError::refused("these topics", reason())),
+        // One broker that cannot be reached, a topic that is not there yet: it is tried again.
+        _ => {
+            tracing::debug!(e = %why(error), "reading events");
+            None
+        }
+    }
+}
+
+fn event_of(message: &BorrowedMessage<'_>) -> Event {
+    let mut event = Event::of_bytes(
+        message.topic(),
+        message.key().map(<[u8]>::to_vec),
+        message.payload().unwrap_or_default().to_vec(),
+    );
+    event.partition = message.partition();
+    event.offset = message.offset();
+    event.timestamp =
+        message.timestamp().to_millis().map(|millis| Timestamp::from_seconds(millis as f64 / 1000.0));
+    event
+}
+
+fn list_of(places: &[Place]) -> TopicPartitionList {
+    let mut list = TopicPartitionList::with_capacity(places.len());
+    for place in places {
+        list.add_partition(&place.topic, place.partition);
+    }
+    list
+}
