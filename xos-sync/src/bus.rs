@@ -61,6 +61,16 @@ pub(crate) trait Bus: Send + Sync + 'static {
     /// [`BusError::Refused`]: these topics, or this group, cannot be had.
     async fn subscribe(&self, group: &str, topics: &Topics) -> Result<Box<dyn Subscription>, BusError>;
 
+    /// What anybody publishes on a topic from now on, without a group: nothing is committed, and every program hears
+    /// all of it. It is heard when [`Subscription::backlog`] is known. `None` where nobody but this process publishes.
+    ///
+    /// # Errors
+    ///
+    /// As [`subscribe`](Bus::subscribe).
+    async fn overhear(&self, _topic: &str) -> Result<Option<Box<dyn Subscription>>, BusError> {
+        Ok(None)
+    }
+
     /// Waits until everything that was published is confirmed, also that whose publisher does not wait any more.
     async fn close(&self, _at_most: Duration) {}
 }

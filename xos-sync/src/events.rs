@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub(crate) use check::check;
+pub(crate) use check::{check, topics_of};
 pub(crate) use runner::{Drained, EventEngine};
 
 use crate::bus::Event;

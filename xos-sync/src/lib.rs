@@ -40,6 +40,7 @@ pub mod engine;
 mod entry;
 mod error;
 mod events;
+mod gui_events;
 pub mod logging;
 pub mod prelude;
 pub mod recipe;

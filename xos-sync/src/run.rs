@@ -27,6 +27,8 @@ use crate::shell::layout::{DependencyGraph, Layout, read_dependency_graph};
 use crate::shell::questions::{Questions, desk};
 use crate::shell::{End, Options, Shell, lines};
 use crate::synchronizer::Synchronizer;
+#[cfg(feature = "embedded")]
+use crate::{config::EventBusKind, events::topics_of, gui_events::publish::GuiPublisher};
 
 /// How often `--once` applies a recipe that has to wait for objects that steps delete.
 const ONCE_ROUNDS: usize = 5;
@@ -110,7 +112,11 @@ async fn run_in(
     let mut run = Run::new(core.accessor.clone(), applier, config, service)?;
     run.is_remote = core.is_remote;
     run.questions = Mutex::new(questions);
-    run.until(stop).await
+    #[cfg(feature = "embedded")]
+    if let Some(embedded) = &core.embedded {
+        run.gui_events = run.gui_publisher(embedded.core.clone()).await?;
+    }
+    run.until_closed(stop).await
 }
 
 /// Like [`run_until`], on an accessor of one's own: for tests. What a recipe made is remembered only as long as this runs.
@@ -125,7 +131,7 @@ pub async fn run_on(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let applier = Applier::Other { accessor: accessor.clone(), memory: crate::core::in_process() };
-    Run::new(accessor, applier, config, service)?.until(stop).await
+    Run::new(accessor, applier, config, service)?.until_closed(stop).await
 }
 
 /// A synchronizer and its core.
@@ -140,6 +146,9 @@ struct Run {
     /// Whether other programs load models into the core too.
     is_remote: bool,
     graph: DependencyGraph,
+    /// Who will publish the changes of the core.
+    #[cfg(feature = "embedded")]
+    gui_events: Option<GuiPublisher>,
     /// What all handlers have around them.
     around: Arc<Around>,
     span: Span,
@@ -163,10 +172,57 @@ impl Run {
         service.prepare(&config)?;
         let bus = crate::bus::open(&config, &name)?;
         let around = Around::new(name.clone(), bus, config.ansible.clone());
-        Ok(Run { accessor, applier, config, service, name, questions, is_remote: false, graph, around, span })
+        Ok(Run {
+            accessor,
+            applier,
+            config,
+            service,
+            name,
+            questions,
+            is_remote: false,
+            graph,
+            #[cfg(feature = "embedded")]
+            gui_events: None,
+            around,
+            span,
+        })
     }
 
-    async fn until(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
+    /// Runs, and then waits for what was published.
+    async fn until_closed(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
+        let (bus, at_most) = (self.around.bus.clone(), self.config.engine.grace_period);
+        let end = self.until(stop).await;
+        bus.close(at_most).await;
+        end
+    }
+
+    /// Who publishes the changes of an embedded core: on brokers unless told otherwise, in this process for a step that
+    /// wants them.
+    #[cfg(feature = "embedded")]
+    async fn gui_publisher(&self, core: xos_core::EmbeddedCore) -> Result<Option<GuiPublisher>> {
+        let is_kafka = self.config.event_bus.kind == EventBusKind::Kafka;
+        let is_wanted = if is_kafka {
+            self.config.event_bus.gui_events
+        } else {
+            let mut topics = self.service.event_steps.iter().map(|step| topics_of(step.as_ref()));
+            topics.any(|topics| topics.is_ok_and(|topics| topics.matches(crate::gui_events::TOPIC)))
+        };
+        if !is_wanted {
+            return Ok(None);
+        }
+        Ok(Some(GuiPublisher::new(core, self.around.bus.clone(), is_kafka).await?))
+    }
+
+    /// What the engine reads and writes: with the changes that a remote core publishes, where it does not tell of them.
+    fn engine_accessor(&self) -> Arc<dyn ModelAccessor> {
+        if self.config.event_bus.gui_events && !self.config.once {
+            crate::gui_events::wake::woken(self.accessor.clone(), &self.around.bus)
+        } else {
+            self.accessor.clone()
+        }
+    }
+
+    async fn until(mut self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let mut stop = std::pin::pin!(stop);
         let span = self.span.clone();
         if self.config.desired_state == DesiredState::Unload {
@@ -184,7 +240,9 @@ impl Run {
         let policies: Vec<&str> = self.service.policies.iter().map(|policy| policy.name()).collect();
         let events: Vec<&str> = self.service.event_steps.iter().map(|step| step.name()).collect();
         let pulls: Vec<&str> = self.service.pull_steps.iter().map(|step| step.name()).collect();
-        span.in_scope(|| lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &pulls, &events));
+        span.in_scope(|| {
+            lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &pulls, &events)
+        });
         if self.has_no_engine() && self.service.has_nothing_beside() {
             span.in_scope(lines::nothing_to_do);
             return Ok(());
@@ -193,6 +251,8 @@ impl Run {
         let setting = self.setting();
         let beside = Beside::start(&self.service, &setting, self.config.once);
         let mut beside = beside.instrument(span.clone()).await?;
+        #[cfg(feature = "embedded")]
+        let publishing = self.gui_events.take().map(|publisher| span.in_scope(|| publisher.start()));
         let tell = beside.stopper();
         let stop = async move {
             stop.await;
@@ -210,6 +270,10 @@ impl Run {
             end.map(|_| ())
         };
         beside.end().await;
+        #[cfg(feature = "embedded")]
+        if let Some(publishing) = publishing {
+            publishing.end(self.config.engine.grace_period).await;
+        }
         end
     }
 
@@ -407,7 +471,7 @@ impl Run {
                 once: self.config.once,
             };
             let end =
-                Shell::run(self.accessor.clone(), layout, options, &mut questions, stop.as_mut()).await?;
+                Shell::run(self.engine_accessor(), layout, options, &mut questions, stop.as_mut()).await?;
             match end {
                 End::SchemaChanged => {
                     self.span.in_scope(|| info!("the models changed; starting again with them"));

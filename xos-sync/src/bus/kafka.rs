@@ -12,6 +12,7 @@ mod told;
 #[cfg(test)]
 mod tests;
 
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ const LONGEST_NAME: usize = 249;
 
 /// The bus over Kafka.
 pub(crate) struct KafkaBus {
+    name: String,
     config: EventBus,
     /// What all clients have in common. It holds the password: this struct has no `Debug`.
     common: ClientConfig,
@@ -61,6 +63,7 @@ impl KafkaBus {
         let told = Arc::new(Told::default());
         let producer = new_producer(&common, &told)?;
         Ok(KafkaBus {
+            name: name.to_owned(),
             config: config.clone(),
             common,
             producer: Mutex::new(Some(producer)),
@@ -68,6 +71,21 @@ impl KafkaBus {
             closing: Closing(Arc::new(watch::channel(0).0)),
             room: Semaphore::new(options::ROOM_KIB as usize),
         })
+    }
+
+    async fn join(
+        &self,
+        consumer: ClientConfig,
+        topics: Vec<String>,
+    ) -> Result<Box<dyn Subscription>, BusError> {
+        let closing = self.closing.clone();
+        // Files are read for TLS.
+        let joined =
+            tokio::task::spawn_blocking(move || KafkaSubscription::new(&consumer, &topics, closing)).await;
+        match joined {
+            Ok(subscription) => Ok(Box::new(subscription?)),
+            Err(_) => Err(BusError::Away { reason: "the program is ending".to_owned() }),
+        }
     }
 
     fn producer(&self) -> Result<FutureProducer<Heard>, BusError> {
@@ -174,14 +192,19 @@ impl Bus for KafkaBus {
         };
         let mut consumer = options::consumer(&self.common, &self.config, topics);
         consumer.set("group.id", group);
-        let closing = self.closing.clone();
-        // Files are read for TLS.
-        let subscribed =
-            tokio::task::spawn_blocking(move || KafkaSubscription::new(&consumer, &names, closing)).await;
-        match subscribed {
-            Ok(subscription) => Ok(Box::new(subscription?)),
-            Err(_) => Err(BusError::Away { reason: "the program is ending".to_owned() }),
-        }
+        self.join(consumer, names).await
+    }
+
+    async fn overhear(&self, topic: &str) -> Result<Option<Box<dyn Subscription>>, BusError> {
+        let names = vec![topic.to_owned()];
+        let mut consumer = options::consumer(&self.common, &self.config, &Topics::Named(names.clone()));
+        // A group that nobody else is in, and that is never in again.
+        let unique = std::hash::RandomState::new().build_hasher().finish();
+        consumer
+            .set("group.id", format!("{}.{topic}.{unique:016x}", self.name))
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "latest");
+        self.join(consumer, names).await.map(Some)
     }
 
     async fn close(&self, at_most: Duration) {

@@ -24,7 +24,7 @@ pub(crate) fn check(steps: &[Arc<dyn AnyEventStep>]) -> Result<()> {
 }
 
 /// The topics that a step is interested in.
-pub(super) fn topics_of(step: &dyn AnyEventStep) -> Result<Topics> {
+pub(crate) fn topics_of(step: &dyn AnyEventStep) -> Result<Topics> {
     let (name, topics) = (step.name(), step.topics());
     let pattern = step.pattern().filter(|pattern| !pattern.is_empty());
     match (topics.is_empty(), pattern) {

@@ -217,7 +217,11 @@ impl Runner {
                         self.bus.works();
                         match delivery {
                             Delivery::Events(events) => self.hand_out(events, subscription),
-                            Delivery::Revoked(places) => self.revoked(&places),
+                            Delivery::Revoked(places) => {
+                                // What is processed can still be said; what cannot comes again.
+                                let _ = self.commit(subscription).await;
+                                self.revoked(&places);
+                            }
                         }
                     }
                     Err(error @ BusError::Away { .. }) => {

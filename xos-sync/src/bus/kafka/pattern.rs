@@ -53,8 +53,8 @@ fn write(hir: &Hir, text: &mut String) -> Result<(), String> {
             group(text, |text| write(sub, text))?;
             match max {
                 None if *min == 0 => text.push('*'),
-                None => text.push_str(&format!("{{{min},}}")),
-                Some(max) => text.push_str(&format!("{{{min},{max}}}")),
+                None => text.extend(["{", &min.to_string(), ",}"]),
+                Some(max) => text.extend(["{", &min.to_string(), ",", &max.to_string(), "}"]),
             }
         }
         HirKind::Capture(capture) => group(text, |text| write(&capture.sub, text))?,

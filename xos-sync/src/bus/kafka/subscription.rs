@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use futures_util::StreamExt as _;
@@ -18,6 +18,9 @@ use super::progress::Progress;
 use super::told::{Revoked, Told, give_up};
 use super::{Closing, why};
 use crate::bus::{BATCH, BusError, Delivery, Event, Place, Position, Subscription};
+
+/// How long a group is waited for to be joined where a broker answers: one is joined only when a topic is there.
+const JOIN: Duration = Duration::from_secs(20);
 
 /// How long one question to the brokers may take.
 const QUESTION: Duration = Duration::from_secs(5);
@@ -39,6 +42,7 @@ pub(super) struct KafkaSubscription {
     /// The owner was told that the brokers are away, and nothing came since.
     away: bool,
     closing: Closing,
+    since: Instant,
 }
 
 impl KafkaSubscription {
@@ -55,6 +59,7 @@ impl KafkaSubscription {
             revoked: None,
             away: false,
             closing,
+            since: Instant::now(),
         })
     }
 
@@ -77,7 +82,7 @@ impl KafkaSubscription {
                     }
                     Poll::Ready(Some(Err(error))) => *trouble = judged(&error, consumer.context()),
                     Poll::Ready(None) => {
-                        *trouble = Some(BusError::Lost { reason: "it has ended".to_owned() })
+                        *trouble = Some(BusError::Lost { reason: "it has ended".to_owned() });
                     }
                     Poll::Pending if ready.is_empty() && !consumer.context().is_revoked() => {
                         return Poll::Pending;
@@ -167,6 +172,10 @@ impl Subscription for KafkaSubscription {
 
     async fn backlog(&mut self) -> Result<u64, BusError> {
         let consumer = self.consumer()?.clone();
+        let (joined, is_up) = consumer.context().joined();
+        if !joined && (!is_up || self.since.elapsed() < JOIN) {
+            return Err(BusError::Away { reason: "the group is not joined yet".to_owned() });
+        }
         let trouble = consumer.clone();
         let counted = tokio::task::spawn_blocking(move || backlog(&consumer)).await;
         match counted {

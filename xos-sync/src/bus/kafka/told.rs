@@ -25,6 +25,8 @@ struct News {
     revoked: Vec<Place>,
     /// Whether a broker answered since somebody asked.
     up: bool,
+    /// Whether the group was joined.
+    joined: bool,
     /// Nobody reads any more: what is revoked is given up at once.
     closing: bool,
 }
@@ -48,6 +50,12 @@ impl Told {
     pub(super) fn take_revoked(&self) -> Option<Revoked> {
         let places = std::mem::take(&mut self.news().revoked);
         (!places.is_empty()).then_some(Revoked { places })
+    }
+
+    /// Whether the group was joined, and a broker answered since it was asked.
+    pub(super) fn joined(&self) -> (bool, bool) {
+        let news = self.news();
+        (news.joined, news.up)
     }
 
     /// Whether a broker answered since this was asked for the last time.
@@ -128,7 +136,8 @@ impl ConsumerContext for Told {
             if let Err(error) = taken {
                 tracing::debug!(target: "librdkafka", e = %error, "partitions cannot be taken");
             }
-            self.news().up = true;
+            let mut news = self.news();
+            (news.up, news.joined) = (true, true);
             return;
         }
         let mut news = self.news();
