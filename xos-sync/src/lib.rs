@@ -43,10 +43,10 @@ mod events;
 mod gui_events;
 pub mod logging;
 pub mod prelude;
+mod pull;
 pub mod recipe;
 #[cfg(feature = "grpc")]
 mod remote;
-mod pull;
 mod run;
 mod served;
 mod shell;

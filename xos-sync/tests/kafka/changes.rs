@@ -65,10 +65,7 @@ async fn each_change_of_an_embedded_core_is_published_and_none_again_after_a_res
     let program = Program::start(config.clone(), service());
     until("it is synced", async || log.count("sync mouth") > 0).await;
     until("the step's change is told", async || {
-        told(&kafka)
-            .await
-            .iter()
-            .any(|(name, told)| name == "mouth" && told["object"]["site_url"] == "seen")
+        told(&kafka).await.iter().any(|(name, told)| name == "mouth" && told["object"]["site_url"] == "seen")
     })
     .await;
     program.stop().await;
