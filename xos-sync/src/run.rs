@@ -241,7 +241,7 @@ impl Run {
         let events: Vec<&str> = self.service.event_steps.iter().map(|step| step.name()).collect();
         let pulls: Vec<&str> = self.service.pull_steps.iter().map(|step| step.name()).collect();
         span.in_scope(|| {
-            lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &pulls, &events)
+            lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &pulls, &events);
         });
         if self.has_no_engine() && self.service.has_nothing_beside() {
             span.in_scope(lines::nothing_to_do);

@@ -174,7 +174,7 @@ impl<P: ModelPolicy> AnyPolicy for Erased<P> {
         let mut object = P::Model::from_record(record)?;
         // The texts of a policy become a status as well: without the secrets of its object.
         let mut masks = Masks::of_object(&object);
-        let handled = match handler {
+        let result = match handler {
             Handler::Create => watched(&masks, self.0.handle_create(ctx, &mut object)).await,
             Handler::Update => watched(&masks, self.0.handle_update(ctx, &mut object)).await,
             Handler::Delete => {
@@ -182,7 +182,7 @@ impl<P: ModelPolicy> AnyPolicy for Erased<P> {
                 return deleted.map_err(|error| error.without(&masks));
             }
         };
-        if let Err(error) = handled {
+        if let Err(error) = result {
             masks.join(&Masks::of_object(&object));
             return Err(error.without(&masks));
         }
