@@ -73,7 +73,7 @@ async fn a_change_that_is_published_wakes_its_step_and_bookkeeping_wakes_nobody(
     let owner = client.create(service("Jon")).await.unwrap();
     let owned = |to: &str| {
         let mut instance = greeting(to);
-        instance.service_instance.owner = Link::to(owner.id).cast();
+        instance.service_instance.owner = Link::of(&owner);
         instance
     };
     let mut arya = client.create(owned("Arya")).await.unwrap();
