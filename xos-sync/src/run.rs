@@ -131,7 +131,8 @@ pub async fn run_on(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let applier = Applier::Other { accessor: accessor.clone(), memory: crate::core::in_process() };
-    Run::new(accessor, applier, config, service)?.until_closed(stop).await
+    // Boxed: what the caller holds is small.
+    Box::pin(Run::new(accessor, applier, config, service)?.until_closed(stop)).await
 }
 
 /// A synchronizer and its core.

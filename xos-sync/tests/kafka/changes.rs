@@ -13,8 +13,8 @@ impl SyncStep for Mark {
 
     async fn sync_record(&self, ctx: &Context, o: &mut Site) -> StepResult {
         self.0.say(format!("sync {}", o.name));
-        if o.site_url.as_deref() != Some("seen") {
-            o.site_url = Some("seen".into());
+        if o.site_url.as_deref() != Some("https://seen.example/") {
+            o.site_url = Some("https://seen.example/".into());
             ctx.save(o).await?;
         }
         Ok(())
@@ -65,7 +65,10 @@ async fn each_change_of_an_embedded_core_is_published_and_none_again_after_a_res
     let program = Program::start(config.clone(), service());
     until("it is synced", async || log.count("sync mouth") > 0).await;
     until("the step's change is told", async || {
-        told(&kafka).await.iter().any(|(name, told)| name == "mouth" && told["object"]["site_url"] == "seen")
+        told(&kafka)
+            .await
+            .iter()
+            .any(|(name, told)| name == "mouth" && told["object"]["site_url"] == "https://seen.example/")
     })
     .await;
     program.stop().await;
