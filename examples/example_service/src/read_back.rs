@@ -29,7 +29,7 @@ impl PullStep for ReadBack {
     async fn pull_records(&self, ctx: &Context) -> StepResult {
         for mut instance in ctx.objects::<ExampleServiceInstance>().all().await? {
             // What has not been written yet, or is being written again, cannot be lost.
-            let Some(link) = instance.web_server.clone().filter(|_| instance.is_synced()) else { continue };
+            let Some(link) = instance.web_server.filter(|_| instance.is_synced()) else { continue };
             let server: WebServer = ctx.get(link.id()).await?;
             let Some(url) = server.url.as_deref().filter(|_| server.is_synced()) else { continue };
             let page = read(url).await;

@@ -62,7 +62,7 @@ async fn a_page_waits_for_its_web_server() -> xos_sync::Result<()> {
 async fn a_lost_page_makes_its_server_and_its_instance_due_again() -> xos_sync::Result<()> {
     let (core, mut instance) = with_instance().await?;
     GiveWebServer.handle_create(&core.policy_context(), &mut instance).await?;
-    let server = instance.web_server.clone().unwrap();
+    let server = instance.web_server.unwrap();
     let before = core.get::<ExampleServiceInstance>(instance.id).await?;
     let event = Event::new(EVENTS, "web-server-1", &PageLost { web_server: server.id().get() }).unwrap();
     WriteAgain.process_event(&core.context(), &event).await?;
