@@ -95,8 +95,8 @@ nova: {enabled: true, ca_ssl_cert: c, default_flavor: f, default_security_group:
     let mut warned: Vec<&str> = config.warnings.iter().filter_map(|warning| warning.key.as_deref()).collect();
     warned.sort_unstable();
     let expected = "backoff_disabled blueprints config_dir error_map_path event_steps_dir feefie \
-                    images_directory keep_temp_files link_graph model_policies_dir node_key nova proxy_ssh \
-                    pull_steps_dir steps_dir sys_dir wrappers xos_dir";
+                    images_directory link_graph model_policies_dir nova pull_steps_dir steps_dir wrappers \
+                    xos_dir";
     assert_eq!(warned.join(" "), expected);
 }
 
