@@ -1,15 +1,30 @@
 //! Every code block of the guides is taken from something that is compiled or run, so that it cannot rot.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+use std::path::{Path, PathBuf};
+
 use xos_sync_tests::workspace;
 
 /// The guides.
-const GUIDES: [&str; 4] = ["README.md", "docs/core.md", "docs/tutorial.md", "examples/hello_world/README.md"];
+const GUIDES: [&str; 6] = [
+    "README.md",
+    "docs/complaints.md",
+    "docs/core.md",
+    "docs/tutorial.md",
+    "examples/example_service/README.md",
+    "examples/hello_world/README.md",
+];
 
 /// Where blocks may come from: programs, tests and files that are compiled or run.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 15] = [
     "xos-sync/examples/page.rs",
     "tests/tests/page.rs",
+    "examples/example_service/playbooks/local.yaml",
+    "examples/example_service/src/models.rs",
+    "examples/example_service/src/policy.rs",
+    "examples/example_service/src/read_back.rs",
+    "examples/example_service/src/write_again.rs",
+    "examples/example_service/src/write_page.rs",
     "examples/hello_world/src/main.rs",
     "examples/hello_world/src/tests.rs",
     "examples/hello_world/samples/hello-world.yaml",
@@ -20,7 +35,14 @@ const SOURCES: [&str; 9] = [
 ];
 
 /// The commands of the guides. All but the last are run by `.ci/run` and by tests, with the words after `--` as they are.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 21] = [
+    "cargo run -p example_service",
+    "apt-get install -y ansible-core",
+    "cargo run -p example_service -- list WebServer",
+    "cargo run -p example_service -- list",
+    "cargo run -p example_service -- explain ExampleServiceInstance exampleservice-tenant-1",
+    "cargo run -p example_service --features kafka -- -C config.yaml",
+    "cargo run -p example_service -- --host 10.11.10.7 --user ubuntu --key ~/.ssh/id_ed25519",
     "cargo run -p hello_world",
     "cargo test --workspace",
     "cargo run -p hello_world -- list",
@@ -101,4 +123,43 @@ fn the_changelog_has_an_entry_for_this_version() {
     assert!(
         text.contains("## [Unreleased]") || text.contains(concat!("## [", env!("CARGO_PKG_VERSION"), "]"))
     );
+}
+
+/// All Rust files of a folder, and of those in it.
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.is_dir() && name != "target" && !name.to_string_lossy().starts_with('.') {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn each_complaint_is_answered_by_tests_that_exist() {
+    let text = std::fs::read_to_string(workspace().join("docs/complaints.md")).unwrap();
+    let mut files = Vec::new();
+    rust_files(&workspace(), &mut files);
+    let sources: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let is_name = |word: &str| {
+        word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+            && word.matches('_').count() >= 2
+    };
+    for number in 1..=25 {
+        let start = format!("| {number} |");
+        let row = text.lines().find(|line| line.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("complaint {number} is not in the table"));
+        let tests: Vec<&str> =
+            row.rsplit(" | ").next().unwrap().split('`').filter(|word| is_name(word)).collect();
+        assert!(!tests.is_empty(), "complaint {number} names no test");
+        for test in tests {
+            let function = format!("fn {test}(");
+            assert!(
+                sources.iter().any(|source| source.contains(&function)),
+                "complaint {number}: no test {test}"
+            );
+        }
+    }
 }

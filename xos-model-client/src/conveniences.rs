@@ -13,5 +13,6 @@ mod generic;
 mod neighbours;
 mod networks;
 mod services;
+mod state;
 mod tags;
 mod turns;

@@ -9,9 +9,9 @@
 
 mod accessor;
 mod client;
-mod conveniences;
 #[doc(hidden)]
 pub mod compared;
+mod conveniences;
 mod core_version;
 mod error;
 mod field;

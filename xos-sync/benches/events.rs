@@ -143,7 +143,7 @@ fn reconcile(report: &Report) {
                     abbreviated_name: item.0.clone(),
                     ..Default::default()
                 })
-                .update(|item, site| site.login_base = item.1.to_owned())
+                .update(|item, site| item.1.clone_into(&mut site.login_base))
                 .run()
                 .await
                 .expect("all items are good");

@@ -19,7 +19,7 @@ use crate::step::{StepError, StepResult};
 use crate::synchronizer::Synchronizer;
 
 /// How often a core that is away is asked whether it is back.
-const PROBE: Duration = Duration::from_secs(1);
+pub(crate) const PROBE: Duration = Duration::from_secs(1);
 
 /// What steps beside the engine need.
 #[derive(Clone)]
@@ -55,6 +55,11 @@ impl Beside {
     /// Says that nothing new is to be begun: send `true`.
     pub(crate) fn stopper(&self) -> watch::Sender<bool> {
         self.stop.clone()
+    }
+
+    /// Whether nothing new is to be begun.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
     }
 
     /// Returns when every event that was published is processed, or rests after a failure.

@@ -20,6 +20,9 @@
 //! - **A run**: [`Action::Start`] is answered by [`Event::Finished`], always. Between them the shell claims if
 //!   asked, and, if it has to read the record again, tells [`Event::Fetched`]. A record that it kept from an
 //!   earlier read it tells the same way, and only if that read is not before `fresh_from`.
+//! - **A wait**: [`Outcome::WaitUntil`] ends a run whose condition on an object does not hold. The shell looks at that
+//!   object once more, and then whenever it changes, and tells [`Event::Met`] when the condition holds or the object is
+//!   gone.
 //! - **A result**: [`Action::Store`] is answered by [`Event::Stored`], always. The same run may be asked to
 //!   store again after [`StoreFault::Away`].
 //! - **Time**: [`Event::Timer`] at the moment of the last [`Action::Wake`]. A moment that is not later than now
@@ -51,6 +54,10 @@
 //!   to be guessed.
 //! - [`Action::Wake`] may be too early (a run ended before its deadline), so that starts and ends of runs ask
 //!   for none. It is never too late.
+//! - Deleting an object leaves its version as it was, so that the policy lane remembers beside it whether it was about
+//!   the deletion: a policy's success that is stored while its object is being deleted does not stand for the delete
+//!   policy.
+//! - Each lane waits for itself: a step may wait for the policy of its own object while that waits for something else.
 //! - A failing policy does not keep a live object from its step (nor does it in the Python framework), but
 //!   `delete_record` waits until the delete policy has succeeded.
 

@@ -126,7 +126,9 @@ impl Error {
     /// The exit code of a program that ends with it: 78 (`EX_CONFIG`) for a wrong configuration, else 1.
     pub fn exit_code(&self) -> ExitCode {
         match self.kind() {
-            ErrorKind::Config(_) | ErrorKind::BuiltWithout { .. } | ErrorKind::EventBus(_) => ExitCode::from(EXIT_CONFIG),
+            ErrorKind::Config(_) | ErrorKind::BuiltWithout { .. } | ErrorKind::EventBus(_) => {
+                ExitCode::from(EXIT_CONFIG)
+            }
             // An option that came from the section `accessor`.
             ErrorKind::Core(error)
                 if matches!(error.kind(), xos_model_client::ErrorKind::Connection { .. }) =>

@@ -21,6 +21,8 @@
 //! | `serve` | yes | the embedded core served on a Unix socket, and on the network when it is told so |
 //! | `postgres` | no | PostgreSQL as the store of the embedded core |
 //! | `ansible` | no | steps that run Ansible playbooks: the module `ansible`; the program `ansible-playbook` must be there |
+//! | `kafka` | no | the event bus over Kafka; building it needs `make` and a C compiler |
+//! | `kafka-tls` | no | TLS and passwords for it; building it needs OpenSSL's headers (Debian: `libssl-dev`, `pkg-config`) |
 #![deny(missing_docs)]
 
 #[cfg(feature = "ansible")]
@@ -43,10 +45,10 @@ mod events;
 mod gui_events;
 pub mod logging;
 pub mod prelude;
+mod pull;
 pub mod recipe;
 #[cfg(feature = "grpc")]
 mod remote;
-mod pull;
 mod run;
 mod served;
 mod shell;

@@ -131,7 +131,8 @@ pub async fn run_on(
     stop: impl Future<Output = ()> + Send,
 ) -> Result<()> {
     let applier = Applier::Other { accessor: accessor.clone(), memory: crate::core::in_process() };
-    Run::new(accessor, applier, config, service)?.until_closed(stop).await
+    // Boxed: what the caller holds is small.
+    Box::pin(Run::new(accessor, applier, config, service)?.until_closed(stop)).await
 }
 
 /// A synchronizer and its core.
@@ -191,7 +192,7 @@ impl Run {
     /// Runs, and then waits for what was published.
     async fn until_closed(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let (bus, at_most) = (self.around.bus.clone(), self.config.engine.grace_period);
-        let end = self.until(stop).await;
+        let end = Box::pin(self.until(stop)).await;
         bus.close(at_most).await;
         end
     }
@@ -241,7 +242,7 @@ impl Run {
         let events: Vec<&str> = self.service.event_steps.iter().map(|step| step.name()).collect();
         let pulls: Vec<&str> = self.service.pull_steps.iter().map(|step| step.name()).collect();
         span.in_scope(|| {
-            lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &pulls, &events)
+            lines::engines(&steps, self.config.steps_dir.as_deref(), &policies, &pulls, &events);
         });
         if self.has_no_engine() && self.service.has_nothing_beside() {
             span.in_scope(lines::nothing_to_do);
@@ -427,11 +428,11 @@ impl Run {
                 not_ok = self.synchronize(stop.as_mut()).await?;
                 // Steps publish events, and what is done about those makes objects dirty.
                 let before = std::mem::replace(&mut drained, beside.drain().await);
-                if drained.settled == before.settled {
+                if drained.settled == before.settled || beside.is_stopping() {
                     break;
                 }
             }
-            match recipe.as_mut().filter(|recipe| recipe.has_to_wait()) {
+            match recipe.as_mut().filter(|recipe| recipe.has_to_wait() && !beside.is_stopping()) {
                 Some(recipe) => recipe.apply_first().instrument(self.span.clone()).await?,
                 None => break,
             }

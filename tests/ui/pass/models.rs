@@ -185,7 +185,10 @@ fn a_secret_is_a_text_that_is_not_shown() {
     assert_eq!((token.kind, token.presence), (Kind::Text, Presence::Optional));
     let login = Login { password: "canary".into(), token: Some(Secret::default()), ..Default::default() };
     let shown = format!("{login:?} {:?} {login}", login.values());
-    assert!(!shown.contains("canary") && shown.contains("Secret(set)") && shown.contains("Secret(empty)"), "{shown}");
+    assert!(
+        !shown.contains("canary") && shown.contains("Secret(set)") && shown.contains("Secret(empty)"),
+        "{shown}"
+    );
     let _ = (Login::PASSWORD.eq("canary"), Login::TOKEN.eq(login.password.clone()).not());
     let record = xos_sync::model_client::Record::new(Login::shape().clone(), login.values());
     assert_eq!(Login::from_record(record).unwrap(), login);

@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn what_ansible_takes_passes() {
         check_that(
-            "---\n- hosts: \"{{ instance_name }}\"\n  become: yes\n  vars:\n    sudo: kept\n    secret: !vault |\n      \
-             abc\n  tasks:\n  - name: t\n    shell: echo \"{{ x }}\" > f\n    vars: {sudo: 1}\n- import_playbook: \
+            "---\n- hosts: \"{{ instance_name }}\"\n  become: yes\n  vars:\n    80: http\n    sudo: kept\n    secret: !vault \
+             |\n      abc\n  tasks:\n  - name: t\n    shell: echo \"{{ x }}\" > f\n    vars: {sudo: 1}\n- import_playbook: \
              other.yaml\n",
             "",
         );

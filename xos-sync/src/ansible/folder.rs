@@ -9,8 +9,14 @@ use std::time::{Duration, UNIX_EPOCH};
 use rustix::process::{Pid, Signal, kill_process_group};
 use sha2::{Digest as _, Sha256};
 
-/// What an interrupted run is called while it ends.
+/// How the folder of a run is called.
 const RUN: &str = "run-";
+
+/// How it is called when it is kept.
+const KEPT: &str = "kept-";
+
+/// The file in it that names the process at work.
+pub(super) const PID: &str = "pid";
 
 /// How long a run that was told to end may take for it, before it is ended from here.
 const ENDING: Duration = Duration::from_secs(10);
@@ -96,8 +102,8 @@ impl ObjectFolder {
                 end_earlier(&entry.path());
             }
         }
-        // Made with mode 0700.
-        let folder = tempfile::Builder::new().prefix(RUN).tempdir_in(&self.path).map_err(failed)?;
+        let mut make = tempfile::Builder::new();
+        let folder = make.prefix(RUN).permissions(owner_only()).tempdir_in(&self.path).map_err(failed)?;
         // Ansible works in another folder than the synchronizer.
         let path = std::path::absolute(folder.path()).map_err(failed)?;
         Ok(RunFolder { folder: Some(folder), path })
@@ -105,14 +111,14 @@ impl ObjectFolder {
 }
 
 /// A run that is still ending is waited for: two on one object would work against each other.
-///
-/// A folder that is kept has no `pid` any more.
 fn end_earlier(path: &Path) {
-    let Ok(pid) = std::fs::read_to_string(path.join("pid")) else { return };
-    let pid = pid.trim().to_owned();
+    let pid = std::fs::read_to_string(path.join(PID)).unwrap_or_default().trim().to_owned();
     // Not another process with the same number: the folder is one of its arguments.
     let folder = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let lives = || {
+        if pid.is_empty() {
+            return false;
+        }
         let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         line.split(|byte| *byte == 0).any(|word| word == folder.as_os_str().as_encoded_bytes())
     };
@@ -171,13 +177,16 @@ impl RunFolder {
         Ok(())
     }
 
-    /// Leaves the files where they are.
-    pub(super) fn keep(mut self) -> PathBuf {
-        let _ = std::fs::remove_file(self.path.join("pid"));
-        if let Some(folder) = self.folder.take() {
-            let _ = folder.keep();
+    /// Leaves the files, under another name; gives that.
+    pub(super) fn keep(self) -> PathBuf {
+        let path = self.path.clone();
+        self.leave();
+        let name = path.file_name().map(|name| name.to_string_lossy().replacen(RUN, KEPT, 1));
+        let kept = path.with_file_name(name.unwrap_or_default());
+        match std::fs::rename(&path, &kept) {
+            Ok(()) => kept,
+            Err(_) => path,
         }
-        self.path.clone()
     }
 
     /// Leaves them to the process that works with them, which removes them when it ends.
@@ -186,6 +195,11 @@ impl RunFolder {
             let _ = folder.keep();
         }
     }
+}
+
+/// The mode of a folder for its owner alone.
+pub(super) fn owner_only() -> std::fs::Permissions {
+    std::os::unix::fs::PermissionsExt::from_mode(0o700)
 }
 
 /// A new file for its owner alone.
@@ -205,7 +219,7 @@ fn file_name(name: &str) -> String {
     if fits {
         return name.to_owned();
     }
-    let start: String = name.chars().filter(|c| c.is_ascii_alphanumeric()).take(60).collect();
+    let start: String = name.chars().filter(char::is_ascii_alphanumeric).take(60).collect();
     let hash = Fingerprint::default().add(name.as_bytes()).done();
     format!("{start}-{}", hash.get(..16).unwrap_or(&hash))
 }
@@ -297,7 +311,7 @@ mod tests {
         let sys = tempfile::tempdir().unwrap();
         let object = ObjectFolder::new(sys.path(), "s", "t");
         let run = object.run().unwrap();
-        run.write("pid", "999999999\n").unwrap();
+        run.write(PID, "999999999\n").unwrap();
         let path = run.path().to_owned();
         run.leave();
         drop(object.run().unwrap());

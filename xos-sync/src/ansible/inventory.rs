@@ -82,7 +82,7 @@ fn write_key(config: &mut String, key: Option<&Path>) -> Result<(), String> {
 }
 
 fn write_host_keys(config: &mut String, host: &Host) -> Result<(), String> {
-    let _ = match &host.host_keys {
+    let _ = match &host.known {
         HostKeys::Known => writeln!(config, "  StrictHostKeyChecking yes"),
         HostKeys::KnownIn(file) => writeln!(
             config,

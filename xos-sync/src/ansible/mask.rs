@@ -1,6 +1,7 @@
 //! Known secrets in text that people see.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
@@ -94,7 +95,7 @@ fn escaped(text: &str, ascii: bool) -> String {
         } else {
             let mut units = [0; 2];
             for unit in char.encode_utf16(&mut units) {
-                out.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(out, "\\u{unit:04x}");
             }
         }
     }

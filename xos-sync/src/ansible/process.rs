@@ -103,6 +103,10 @@ pub(super) async fn run(job: Job) -> std::io::Result<Ended> {
     command.current_dir(folder.path()).process_group(0);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
+    // The next run on this object waits for this one by it. A few bytes, and no await in between: nobody can be too late.
+    if let Some(pid) = child.id() {
+        std::fs::write(folder.path().join(super::folder::PID), pid.to_string())?;
+    }
     let (results, lines) = (child.stdout.take(), child.stderr.take());
     let alive = child.stdin.take();
     let group = child.id().and_then(|pid| Pid::from_raw(pid.cast_signed()));

@@ -205,6 +205,9 @@ impl TaskResult {
     /// What the task said, for people.
     pub fn message(&self) -> String {
         let text = message(&self.value);
+        // Shown in one line.
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let text = lines.join(" / ");
         match text.char_indices().nth(LONGEST_MESSAGE) {
             Some((at, _)) => format!("{}...", text.get(..at).unwrap_or_default()),
             None => text,

@@ -81,7 +81,11 @@ impl<S: AnsibleStep> SyncStep for Runner<S> {
             run.run(job).await?;
         }
         let folder = self.folder(ctx, &tag(o));
-        blocking(move || Ok(folder.remove())).await
+        blocking(move || {
+            folder.remove();
+            Ok(())
+        })
+        .await
     }
 
     fn selects(&self, o: &S::Model) -> bool {
@@ -240,7 +244,11 @@ impl Plan {
             let kept = folder.keep();
             warn!(folder = %kept.display(), "the rendered files are kept (keep_temp_files); they may hold secrets");
         } else {
-            blocking(move || Ok(drop(folder))).await?;
+            blocking(move || {
+                drop(folder);
+                Ok(())
+            })
+            .await?;
         }
         let problem = if timed_out {
             let limit = self.settings.deadline.unwrap_or_default().as_secs_f64();
@@ -268,7 +276,7 @@ impl Plan {
             info!(
                 host = task.host,
                 task = task.task,
-                diff = task.value.get("diff").map(diff),
+                diff = task.value.get("diff").and_then(serde_json::Value::as_str).map(str::trim),
                 "would change"
             );
             would.push(task.task.as_str());
@@ -279,18 +287,6 @@ impl Plan {
         };
         StepError::innocuous(self.variables.mask.text(&text)).retry_after(DRY_RUN_AGAIN)
     }
-}
-
-/// A difference as people read it, not too long.
-fn diff(diff: &serde_json::Value) -> String {
-    let parts = diff.as_array().map_or(std::slice::from_ref(diff), Vec::as_slice);
-    let text = |part: &serde_json::Value| match part.get("prepared").and_then(serde_json::Value::as_str) {
-        Some(prepared) => prepared.trim().to_owned(),
-        None => part.to_string(),
-    };
-    let text = parts.iter().map(text).collect::<Vec<_>>().join("\n");
-    let end = text.char_indices().nth(4096).map_or(text.len(), |(at, _)| at);
-    text.get(..end).unwrap_or_default().to_owned()
 }
 
 /// What a run is made of.
@@ -397,7 +393,7 @@ impl Files {
 /// A private folder with a short path.
 fn connections() -> std::io::Result<tempfile::TempDir> {
     let mut make = tempfile::Builder::new();
-    make.prefix("xos-");
+    make.prefix("xos-").permissions(super::folder::owner_only());
     let usual = std::env::temp_dir();
     if usual.as_os_str().len() <= 40 { make.tempdir() } else { make.tempdir_in(SHORT_FOLDER) }
 }

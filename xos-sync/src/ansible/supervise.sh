@@ -3,13 +3,14 @@
 #
 #   sh -c SCRIPT NAME FOLDER CONTROL KEEP PROGRAM ARGUMENT...
 #
+# (`kill -s KILL`, as not every sh knows `kill -KILL --`.)
+#
 # FOLDER and CONTROL (may be empty: no ssh) are removed at a forced end, unless KEEP is not empty. The program's
 # standard output goes to our standard error; what it writes to file descriptor 4 goes to our standard output.
 folder=$1 control=$2 keep=$3
 shift 3
 stop=
 trap 'stop=1' TERM
-echo $$ >"$folder/pid"
 exec 3<&0 4>&1 </dev/null
 
 "$@" 3<&- >&2 &
@@ -20,7 +21,7 @@ exec 4>&-
 (
   trap - TERM
   read -r _ <&3
-  while kill -TERM $$; do sleep 1; done
+  while kill -s TERM $$; do sleep 1; done
 ) >/dev/null 2>&1 &
 reader=$!
 exec 3<&-
@@ -46,11 +47,11 @@ close_connections() {
 }
 
 end() {
-  for pid in $all; do kill -KILL -- "-$pid" "$pid"; done 2>/dev/null
+  for pid in $all; do kill -s KILL -- "-$pid" "$pid"; done 2>/dev/null
   close_connections
   if [ -z "$keep" ]; then rm -rf -- "$folder"; fi
   if [ -n "$control" ]; then rm -rf -- "$control"; fi
-  kill -KILL -- -$$
+  kill -s KILL -- -$$
 }
 
 [ -n "$stop" ] || wait "$child"
@@ -59,13 +60,13 @@ if [ -n "$stop" ]; then
   trap '' TERM
   all=$(family "$child")
   # shellcheck disable=SC2086
-  kill -TERM $all 2>/dev/null
-  kill -TERM -- -$$
+  kill -s TERM $all 2>/dev/null
+  kill -s TERM -- -$$
   (sleep 2; end) >/dev/null 2>&1 &
   wait "$child"
   sleep 0.2
   end >/dev/null 2>&1
 fi
-kill -TERM "$reader" 2>/dev/null
+kill -s TERM "$reader" 2>/dev/null
 close_connections
 exit "$code"

@@ -40,7 +40,7 @@ pub(super) struct Host {
     pub(super) user: Option<String>,
     pub(super) port: Option<u16>,
     pub(super) key: Option<PathBuf>,
-    pub(super) host_keys: HostKeys,
+    pub(super) known: HostKeys,
     pub(super) jump: Option<Jump>,
 }
 
@@ -69,7 +69,7 @@ impl Target {
     pub fn host(address: impl Into<String>) -> Self {
         let address = address.into();
         let host =
-            Host { address, user: None, port: None, key: None, host_keys: HostKeys::default(), jump: None };
+            Host { address, user: None, port: None, key: None, known: HostKeys::default(), jump: None };
         Target { place: Place::Host(Box::new(host)), name: None, python: None }
     }
 
@@ -101,7 +101,7 @@ impl Target {
 
     /// Which host keys are believed.
     pub fn host_keys(self, host_keys: HostKeys) -> Self {
-        self.with(|host| host.host_keys = host_keys)
+        self.with(|host| host.known = host_keys)
     }
 
     /// The host in between, unless the configuration says `proxy_ssh.enabled: false`.

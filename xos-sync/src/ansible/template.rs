@@ -103,6 +103,15 @@ fn write(
     minijinja::escape_formatter(out, state, value)
 }
 
+/// The expression at a place, from its beginning: the place of `b` in `a.b` is `.b`.
+fn whole(source: &str, range: std::ops::Range<usize>) -> Option<&str> {
+    let before = source.get(..range.start)?;
+    let is_path = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.');
+    let start = before.trim_end_matches(is_path).len();
+    let start = if source.get(range.start..)?.starts_with(['.', '[']) { start } else { range.start };
+    source.get(start..range.end)
+}
+
 /// The error with its place. Its own text never goes out with more of the variables than their names.
 fn explained(error: &Error, name: &str, text: &str) -> String {
     let name = error.name().unwrap_or(name);
@@ -111,7 +120,7 @@ fn explained(error: &Error, name: &str, text: &str) -> String {
         None => name.to_owned(),
     };
     let source = error.template_source().unwrap_or(text);
-    let expression = error.range().and_then(|range| source.get(range)).map(str::trim).unwrap_or_default();
+    let expression = error.range().and_then(|range| whole(source, range)).map(str::trim).unwrap_or_default();
     let raw = |expression: &str| format!("{{% raw %}}{{{{ {expression} }}}}{{% endraw %}}");
     match error.kind() {
         ErrorKind::UndefinedError if !expression.is_empty() => format!(
@@ -164,7 +173,7 @@ mod tests {
              Ansible's own, write {% raw %}{{ tenant_mesage }}{% endraw %}"
         );
         let attribute = rendered("{{ o.b.c }}", json!({"o": {}})).unwrap_err();
-        assert!(attribute.starts_with("web.yaml:1: the variable o.b"), "{attribute}");
+        assert!(attribute.starts_with("web.yaml:1: the variable o.b.c is not set"), "{attribute}");
         assert_eq!(rendered("{{ x | default('none') }}", json!({})).unwrap(), "none");
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use xos_model_client::models::XosBase;
-use xos_model_client::{Model, Value};
+use xos_model_client::{Kind, Model, Value};
 
 use super::mask::Mask;
 
@@ -102,7 +102,7 @@ impl Variables {
             if let Value::Secret(secret) = &value {
                 secrets.push(secret.expose().to_owned());
             }
-            let (name, value) = variable(name, value);
+            let (name, value) = variable(name, field.kind, value);
             values.insert(name, value);
         }
         values.extend(told.into_iter().map(|(name, value)| (name.to_owned(), value)));
@@ -123,20 +123,25 @@ impl Variables {
     }
 }
 
-fn variable(name: &str, value: Value) -> (String, Json) {
-    let name = name.to_owned();
-    match value {
-        Value::Null => (name, Json::Null),
-        Value::Bool(value) => (name, value.into()),
-        Value::Int(value) => (name, value.into()),
-        Value::Float(value) => (name, value.into()),
-        Value::Time(value) => (name, value.seconds().into()),
-        Value::Text(value) => (name, value.into()),
+fn variable(name: &str, kind: Kind, value: Value) -> (String, Json) {
+    let name = match kind {
+        Kind::Link => format!("{name}_id"),
+        Kind::Links => format!("{name}_ids"),
+        _ => name.to_owned(),
+    };
+    let value = match value {
+        Value::Bool(value) => value.into(),
+        Value::Int(value) => value.into(),
+        Value::Float(value) => value.into(),
+        Value::Time(value) => value.seconds().into(),
+        Value::Text(value) => value.into(),
         // The playbook needs it: the file with the variables is private.
-        Value::Secret(value) => (name, value.expose().into()),
-        Value::Link(id) => (format!("{name}_id"), if id.is_set() { id.get().into() } else { Json::Null }),
-        Value::Links(ids) => (format!("{name}_ids"), ids.iter().map(|id| id.get()).collect()),
-    }
+        Value::Secret(value) => value.expose().into(),
+        Value::Link(id) if id.is_set() => id.get().into(),
+        Value::Null | Value::Link(_) => Json::Null,
+        Value::Links(ids) => ids.iter().map(|id| id.get()).collect(),
+    };
+    (name, value)
 }
 
 fn is_name(name: &str) -> bool {

@@ -65,8 +65,8 @@ class CallbackModule(CallbackBase):
         else:
             diff = found.get('diff')
             found = plain(json.loads(self._dump_results(found)))
-            if diff and len(str(diff)) < LONGEST:
-                found['diff'] = plain(diff)
+            if diff:
+                found['diff'] = str(self._get_diff(diff))[:LONGEST_MESSAGE]
         if len(json.dumps(found)) > LONGEST:
             found = dict(
                 (key, value[-LONGEST_MESSAGE:] if isinstance(value, str) else value)

@@ -94,10 +94,29 @@ nova: {enabled: true, ca_ssl_cert: c, default_flavor: f, default_security_group:
     assert_eq!(config.pull_steps_dir.as_deref(), Some("/p"));
     let mut warned: Vec<&str> = config.warnings.iter().filter_map(|warning| warning.key.as_deref()).collect();
     warned.sort_unstable();
-    let expected = "backoff_disabled blueprints config_dir error_map_path event_steps_dir feefie \
-                    images_directory link_graph model_policies_dir nova pull_steps_dir steps_dir wrappers \
-                    xos_dir";
+    let expected = "backoff_disabled blueprints config_dir error_map_path event_steps_dir feefie images_directory \
+                    link_graph model_policies_dir nova pull_steps_dir steps_dir wrappers xos_dir";
     assert_eq!(warned.join(" "), expected);
+    let ansible = config.ansible;
+    assert_eq!((ansible.sys_dir, ansible.node_key), (Some("/opt/xos/sys".into()), Some("/k".into())));
+    assert_eq!(ansible.proxy, Proxy::On { user: "root".to_owned(), key: Some("/k".into()) });
+    assert_eq!((ansible.keep_temp_files, ansible.save_output, ansible.check), (true, false, false));
+}
+
+#[test]
+fn how_playbooks_are_run() {
+    let ansible = load(
+        "proxy_ssh: {enabled: no}
+save_ansible_output: yes
+ansible: {program: /opt/ansible, deadline: 5 min, check: true}
+",
+    )
+    .unwrap()
+    .ansible;
+    assert_eq!((ansible.proxy, ansible.save_output, ansible.check), (Proxy::Off, true, true));
+    assert_eq!((ansible.program, ansible.deadline), ("/opt/ansible".into(), Some(Duration::from_secs(300))));
+    let needs = "config.yaml:1: proxy_ssh needs proxy_ssh.enabled: true or false";
+    assert_eq!(error("proxy_ssh: {user: me}\n"), needs);
 }
 
 #[test]

@@ -30,7 +30,8 @@ type Wake<M, I> = Box<dyn Fn(&I, &M) -> bool + Send + Sync>;
 ///
 /// - Only what differs is written, all together where the core can do that.
 /// - A bad item does not stop the others: [`run`](Reconcile::run) fails in the end, with the keys and texts of the
-///   first 10 that failed, and how many more there are.
+///   first 10 that failed, and how many more there are. While an object cannot be read, none is created; while an
+///   item has no key (its closure panicked), none is deleted.
 /// - An object is deleted only when it is in the [`scope`](Reconcile::scope), and when the backend's list is credible
 ///   ([`delete_at_most`](Reconcile::delete_at_most)). An item whose object is being deleted is left alone: it is not
 ///   created again.
@@ -99,27 +100,33 @@ impl Context {
     /// ```
     /// use xos_sync::prelude::*;
     ///
-    /// struct Image {
+    /// /// What the backend says.
+    /// struct Found {
     ///     name: String,
-    ///     tag: String,
+    ///     login: String,
     /// }
     ///
-    /// async fn pull(ctx: &Context, images: Vec<Image>) -> StepResult {
+    /// async fn pull(ctx: &Context, found: Vec<Found>) -> StepResult {
     ///     let done = ctx
-    ///         .reconcile::<models::Image, _>(images)
-    ///         .key(|item| item.name.clone(), |image| image.name.clone())
-    ///         .create(|item| models::Image { name: item.name.clone(), tag: item.tag.clone(), ..Default::default() })
-    ///         .update(|item, image| image.tag = item.tag.clone())
+    ///         .reconcile::<Site, _>(found)
+    ///         .key(|found| found.name.clone(), |site| site.name.clone())
+    ///         .create(|found| Site {
+    ///             name: found.name.clone(),
+    ///             login_base: found.login.clone(),
+    ///             abbreviated_name: found.name.clone(),
+    ///             ..Default::default()
+    ///         })
+    ///         .update(|found, site| site.login_base = found.login.clone())
     ///         .run()
     ///         .await?;
-    ///     info!(created = done.created, deleted = done.deleted, "images pulled");
+    ///     info!(created = done.created, deleted = done.deleted, "sites pulled");
     ///     Ok(())
     /// }
-    /// # use xos_sync::models;
     /// # xos_sync::__private::run_test(async {
     /// # let core = MockAccessor::new();
-    /// # pull(&core.pull_context(), vec![Image { name: "nginx".into(), tag: "1".into() }]).await?;
-    /// # assert_eq!(core.objects::<models::Image>().one().await?.tag, "1");
+    /// # pull(&core.pull_context(), vec![Found { name: "Winterfell".into(), login: "w".into() }]).await?;
+    /// # pull(&core.pull_context(), vec![Found { name: "Winterfell".into(), login: "wf".into() }]).await?;
+    /// # assert_eq!(core.objects::<Site>().one().await?.login_base, "wf");
     /// # Ok::<(), StepError>(())
     /// # }).unwrap();
     /// ```

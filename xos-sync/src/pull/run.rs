@@ -126,7 +126,13 @@ pub(super) async fn pull<S: PullStep>(
                 told.works();
                 lines::done();
             }
-            Err(error) if *error.kind() == StepErrorKind::Interrupted => continue,
+            Err(error) if *error.kind() == StepErrorKind::Interrupted => {
+                let back = core_is_back(station.setting.accessor.as_ref());
+                if until(&mut stopping, back).await.is_none() {
+                    break;
+                }
+                continue;
+            }
             Err(error) if is_deferral(error) || *error.kind() == StepErrorKind::Innocuous => {
                 told.not_now(error);
                 rest = error.delay();

@@ -11,7 +11,7 @@ use xos_model_client::Model;
 
 use super::lines::{self, Told};
 use super::run::Station;
-use crate::beside::{at, core_is_back, guarded, stopped, until};
+use crate::beside::{PROBE, at, core_is_back, guarded, stopped, until};
 use crate::context::Context;
 use crate::events::is_deferral;
 use crate::step::{StepError, StepErrorKind, StepResult, short_type_name};
@@ -139,7 +139,8 @@ pub(super) async fn watch<S: WatchStep>(step: &S, station: Station, mut stopping
                 failures = if was_short() { failures + 1 } else { 1 };
                 station.rest(Duration::ZERO, failures, step.name(), round)
             }
-            End::Failed(error) if *error.kind() == StepErrorKind::Interrupted => Duration::ZERO,
+            // The core is asked again before the next one.
+            End::Failed(error) if *error.kind() == StepErrorKind::Interrupted => PROBE,
             End::Failed(error) => {
                 failures = if was_short() { failures + 1 } else { 1 };
                 let rest = error

@@ -181,7 +181,13 @@ pub(crate) fn models_missing(missing: &[String]) {
 }
 
 /// The start-up lines about the engines.
-pub(crate) fn engines(steps: &[&str], step_dir: Option<&str>, policies: &[&str], pulls: &[&str], events: &[&str]) {
+pub(crate) fn engines(
+    steps: &[&str],
+    step_dir: Option<&str>,
+    policies: &[&str],
+    pulls: &[&str],
+    events: &[&str],
+) {
     info!(step_dir = step_dir.unwrap_or("(built in)"), "Loading sync steps");
     info!(steps = format!("[{}]", steps.join(", ")), "Loaded sync steps");
     crate::pull::lines::engine(pulls);

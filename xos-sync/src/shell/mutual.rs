@@ -247,6 +247,9 @@ mod tests {
     use super::*;
     use crate::engine::ModelId;
 
+    /// A lane of an object.
+    type One = (u32, Lane);
+
     const CAP: Duration = Duration::from_secs(300);
 
     fn key(id: u32) -> ObjectKey {
@@ -290,7 +293,7 @@ mod tests {
         }
 
         /// How many starts go on before one is the last, if they go on like this.
-        fn rounds(&mut self, each: &[((u32, Lane), (u32, Lane))], pause: u64) -> Option<usize> {
+        fn rounds(&mut self, each: &[(One, One)], pause: u64) -> Option<usize> {
             (0..40).find(|at| {
                 let (by, starts) = each[at % each.len()];
                 self.change(by, starts.0);

@@ -177,14 +177,17 @@ impl Shell {
     }
 }
 
+/// Records of one shape.
+type Records = BTreeMap<ObjectId, Option<Record>>;
+
 /// The waits whose condition holds, or whose object is gone: the run says what that means.
 async fn look(accessor: &dyn ModelAccessor, looks: Vec<Look>) -> Result<Vec<(Waiter, u64)>, Error> {
-    let mut shapes: Vec<(Arc<Shape>, BTreeMap<ObjectId, Option<Record>>)> = Vec::new();
+    let mut shapes: Vec<(Arc<Shape>, Records)> = Vec::new();
     for look in &looks {
         let shape = &look.condition.shape;
         match shapes.iter_mut().find(|(known, _)| Arc::ptr_eq(known, shape)) {
             Some((_, records)) => drop(records.insert(look.id, None)),
-            None => shapes.push((shape.clone(), BTreeMap::from([(look.id, None)]))),
+            None => shapes.push((shape.clone(), Records::from([(look.id, None)]))),
         }
     }
     for (shape, records) in &mut shapes {

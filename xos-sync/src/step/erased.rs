@@ -137,7 +137,7 @@ impl<S: SyncStep> AnyStep for Erased<S> {
 }
 
 /// A handler whose panic says no secret of its object: the text of a panic becomes a status too.
-async fn watched<T>(masks: &Masks, handler: impl Future<Output = T>) -> T {
+pub(super) async fn watched<T>(masks: &Masks, handler: impl Future<Output = T>) -> T {
     if masks.is_empty() {
         return handler.await;
     }

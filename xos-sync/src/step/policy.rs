@@ -4,9 +4,9 @@ use std::future::{Future, ready};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use xos_model_client::{Model, ModelDef, Record, Shape};
+use xos_model_client::{Masks, Model, ModelDef, Record, Shape};
 
-use super::erased::warn_of_unsaved;
+use super::erased::{warn_of_unsaved, watched};
 use super::{StepResult, short_type_name};
 use crate::context::Context;
 
@@ -172,10 +172,19 @@ impl<P: ModelPolicy> AnyPolicy for Erased<P> {
 
     async fn handle(&self, handler: Handler, ctx: &Context, record: Record) -> StepResult {
         let mut object = P::Model::from_record(record)?;
-        match handler {
-            Handler::Create => self.0.handle_create(ctx, &mut object).await?,
-            Handler::Update => self.0.handle_update(ctx, &mut object).await?,
-            Handler::Delete => return self.0.handle_delete(ctx, &object).await,
+        // The texts of a policy become a status as well: without the secrets of its object.
+        let mut masks = Masks::of_object(&object);
+        let result = match handler {
+            Handler::Create => watched(&masks, self.0.handle_create(ctx, &mut object)).await,
+            Handler::Update => watched(&masks, self.0.handle_update(ctx, &mut object)).await,
+            Handler::Delete => {
+                let deleted = watched(&masks, self.0.handle_delete(ctx, &object)).await;
+                return deleted.map_err(|error| error.without(&masks));
+            }
+        };
+        if let Err(error) = result {
+            masks.join(&Masks::of_object(&object));
+            return Err(error.without(&masks));
         }
         // It costs a little, so only where people try things out.
         if cfg!(debug_assertions) {

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use tokio::process::Command;
-use xos_sync::prelude::*;
 use xos_sync::run_on;
 
 use crate::support::{FOREVER, Lab, WRITE, has, processes_of, until};

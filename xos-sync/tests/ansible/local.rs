@@ -7,7 +7,7 @@ use xos_sync::ansible::TaskStatus;
 use xos_sync::prelude::*;
 use xos_sync::run_on;
 
-use crate::support::{FOREVER, Lab, WRITE, has, log, until};
+use crate::support::{FOREVER, Lab, WRITE, has, log, tasks, until};
 
 #[xos_sync::test]
 async fn a_playbook_makes_the_world_match_and_again_after_an_edit() {
@@ -176,12 +176,14 @@ async fn rendered_files_are_kept_when_asked_and_private() {
     assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
 }
 
+/// With what shells and JSON write otherwise.
+const CANARY: &str = "canary-\"7f3a\"-é-secret";
+
 #[xos_sync::test]
 async fn a_secret_never_shows() {
     if !has(&["ansible-playbook"]) {
         return;
     }
-    const CANARY: &str = "canary-\"7f3a\"-é-secret";
     let mut lab = Lab::new(
         "  - name: use {{ password | to_json | length }}\n    shell: \"{% raw %}echo {{ password | quote }}; echo run >> \
          {{ folder }}/runs; sleep 2; exit 1{% endraw %}\"\n",
@@ -249,4 +251,49 @@ async fn nothing_runs_nowhere() {
     lab.step.target = Target::nowhere();
     let site = lab.site("Hello").await;
     assert_eq!((lab.status(&site).await.as_str(), lab.runs()), ("OK", 0));
+}
+
+/// A service whose record has a secret.
+#[derive(XosModel, Clone, Debug)]
+#[xos(app_label = "lab")]
+struct Vault {
+    #[xos(base)]
+    service: Service,
+    /// What opens it
+    #[xos(number = 1)]
+    password: xos_sync::model_client::Secret,
+}
+
+struct OpenVault;
+
+impl AnsibleStep for OpenVault {
+    type Model = Vault;
+
+    fn playbook(&self) -> Playbook {
+        tasks("  - name: open\n    shell: \"{% raw %}echo {{ password }}; exit 1{% endraw %}\"\n")
+    }
+
+    fn on_delete(&self) -> OnDelete {
+        OnDelete::Nothing
+    }
+
+    async fn target(&self, _ctx: &Context, _o: &Vault) -> StepResult<Target> {
+        Ok(Target::local())
+    }
+}
+
+#[xos_sync::test]
+async fn a_secret_field_of_the_record_is_given_to_the_playbook_and_never_shows() {
+    if !has(&["ansible-playbook"]) {
+        return;
+    }
+    let lab = Lab::new("");
+    let service = Service { name: "vault".into(), ..Default::default() };
+    let vault = lab.core.create(Vault { service, password: "sesame-91c4".into() }).await.unwrap();
+    let synchronizer = Synchronizer::new("vault").ansible_step(OpenVault);
+    let run = run_on(lab.core.accessor(), lab.config.clone(), synchronizer, std::future::pending());
+    run.await.unwrap_err();
+    let status = lab.core.get::<Vault>(vault.id).await.unwrap().backend_status.clone();
+    assert!(status.ends_with("localhost: open: non-zero return code 1: ********"), "{status}");
+    assert!(!log().text().contains("91c4"));
 }

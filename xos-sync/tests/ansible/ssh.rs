@@ -16,7 +16,7 @@ const NEEDED: &[&str] = &["ansible-playbook", "sshd", "ssh-keygen"];
 
 /// An ssh server for one key. Ends when it is dropped.
 struct Server {
-    server: Child,
+    child: Child,
     port: u16,
     folder: tempfile::TempDir,
 }
@@ -57,7 +57,7 @@ impl Server {
                 if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
                     let host_key = std::fs::read_to_string(path("host_key.pub")).unwrap();
                     std::fs::write(path("known_hosts"), format!("[127.0.0.1]:{port} {host_key}")).unwrap();
-                    return Server { server, port, folder };
+                    return Server { child: server, port, folder };
                 }
                 std::thread::sleep(Duration::from_millis(20));
             }
@@ -92,8 +92,8 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

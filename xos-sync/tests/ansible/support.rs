@@ -108,12 +108,12 @@ pub(crate) const WRITE: &str = r#"
 "#;
 
 /// A playbook that says that it runs, and takes for ever.
-pub(crate) const FOREVER: &str = r#"
+pub(crate) const FOREVER: &str = r"
   - name: note
     shell: echo begun >> {{ folder }}/runs
   - name: wait for ever
     shell: sleep 1000 & sleep 1000
-"#;
+";
 
 /// A synchronizer for one test.
 pub(crate) struct Lab {
@@ -170,10 +170,11 @@ impl Lab {
         run.await.map_err(|error| error.chain())
     }
 
-    /// Runs until nothing is ready; the status of the object then.
+    /// Runs until nothing is ready; the last status of the object then.
     pub(crate) async fn status(&self, site: &Site) -> String {
         let _ = self.once().await;
-        self.core.get::<Site>(site.id).await.unwrap().backend_status.clone()
+        let status = self.core.get::<Site>(site.id).await.unwrap().backend_status.clone();
+        status.strip_prefix("Provisioning in progress // ").unwrap_or(&status).to_owned()
     }
 
     /// What a file in the folder holds.
@@ -204,9 +205,9 @@ impl Lab {
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
                 if entry.file_type().unwrap().is_dir() {
-                    folders.push(entry.path())
+                    folders.push(entry.path());
                 } else {
-                    found.push(entry.path())
+                    found.push(entry.path());
                 }
             }
         }

@@ -118,6 +118,18 @@ async fn an_answer_that_is_not_credible_deletes_nothing() {
 }
 
 #[tokio::test]
+async fn what_is_unknown_is_neither_created_twice_nor_deleted() {
+    let core = MockAccessor::new();
+    reconcile(&core, [("a", "1"), ("b", "2")]).run().await.unwrap();
+    let key = |item: &Item| if item.0 == "b" { panic!("no name") } else { item.0 };
+    let job = reconcile(&core, [("a", "11"), ("b", "2"), ("c", "3")]).key(key, |site| site.name.clone());
+    let done = job.outcome().await.unwrap();
+    assert_eq!(counts(&done), [1, 1, 0, 0, 1]);
+    assert_eq!(done.failed[0], ("item 1".to_owned(), "it has no key: panicked: no name".to_owned()));
+    assert_eq!(names(&core).await, ["a", "b", "c"]);
+}
+
+#[tokio::test]
 async fn what_is_being_deleted_is_not_created_again() {
     let core = MockAccessor::new();
     let mut own = core.create(site("own")).await.unwrap();

@@ -5,13 +5,32 @@ use std::time::Duration;
 use xos_sync::prelude::*;
 use xos_sync::testing::{Call, Fault, Outcome, Rule};
 
-use crate::support::{Lab, seconds, site, until};
+use crate::support::{Lab, Log, seconds, site, until};
 
 /// What there is for sites.
 #[derive(Clone, Copy, Debug)]
 struct Parts {
     step: bool,
     policy: bool,
+    /// The step takes every site, so that the policy's claim and the step's are one write.
+    takes_all: bool,
+}
+
+/// A step that takes every site.
+struct TakeAll(Log);
+
+impl SyncStep for TakeAll {
+    type Model = Site;
+
+    async fn sync_record(&self, _ctx: &Context, o: &mut Site) -> StepResult {
+        self.0.say(format!("sync {o}"));
+        Ok(())
+    }
+
+    async fn delete_record(&self, _ctx: &Context, o: &Site) -> StepResult {
+        self.0.say(format!("delete {o}"));
+        Ok(())
+    }
 }
 
 fn parts(lab: &Lab, parts: Parts) -> Synchronizer {
@@ -19,14 +38,18 @@ fn parts(lab: &Lab, parts: Parts) -> Synchronizer {
     if parts.policy {
         service = service.policy(lab.policy::<Site>());
     }
-    if parts.step {
+    if parts.takes_all {
+        service = service.sync_step(TakeAll(lab.log.clone()));
+    } else if parts.step {
         service = service.sync_step(lab.step::<Site>());
     }
     service
 }
 
-const BOTH: Parts = Parts { step: true, policy: true };
-const POLICY: Parts = Parts { step: false, policy: true };
+const BOTH: Parts = Parts { step: true, policy: true, takes_all: false };
+const SHARED: Parts = Parts { takes_all: true, ..BOTH };
+const POLICY: Parts = Parts { step: false, ..BOTH };
+const STEP: Parts = Parts { policy: false, ..BOTH };
 
 #[tokio::test(start_paused = true)]
 async fn handle_delete_comes_before_delete_record_and_then_it_is_purged() {
@@ -96,7 +119,7 @@ async fn an_object_deleted_before_any_claim_still_gets_handle_delete_if_it_is_th
 async fn what_a_step_of_another_program_has_claimed_is_that_ones_to_reap() {
     let mut lab = Lab::new();
     let arya = lab.core.create(site("Arya")).await.unwrap();
-    lab.once(parts(&lab, Parts { step: true, policy: false })).await.unwrap();
+    lab.once(parts(&lab, STEP)).await.unwrap();
     lab.once(parts(&lab, POLICY)).await.unwrap();
     lab.core.delete(&arya).await.unwrap();
     lab.log.clear();
@@ -186,7 +209,7 @@ async fn run_and_die(lab: &Lab, what: Parts, death: Death) {
 
 #[tokio::test(start_paused = true)]
 async fn a_deletion_is_never_forgotten_wherever_the_program_dies() {
-    for what in [BOTH, POLICY] {
+    for what in [BOTH, SHARED, POLICY] {
         for took_effect in [false, true] {
             // While it is made and while it is deleted, at each write.
             for made in 0..4 {

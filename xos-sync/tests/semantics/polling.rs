@@ -178,3 +178,43 @@ async fn an_object_that_another_program_keeps_is_waited_for() {
     assert_eq!(lab.status::<LabInstance>(mine.id).await, "1 OK");
     program.stop().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn policies_are_found_work_by_polling_too() {
+    let lab = Lab::new();
+    let core = Mute::new(lab.core.accessor(), Duration::ZERO);
+    let program = lab.start_on(core.clone(), Synchronizer::new("lab").policy(lab.policy::<Site>()));
+    seconds(62).await;
+    assert!(core.gaps(QueryKind::DirtyObjects).is_empty(), "no step takes sites");
+    assert_eq!(core.gaps(QueryKind::DirtyPolicies)[..10], [5; 10]);
+    let arya = lab.core.create(site("Arya")).await.unwrap();
+    seconds(6).await;
+    assert_eq!(lab.policy_status::<Site>(arya.id).await, "1 done");
+    lab.core.delete(&arya).await.unwrap();
+    seconds(6).await;
+    until("it is purged", async || lab.core.get::<Site>(arya.id).await.is_err()).await;
+    assert_eq!(lab.log.lines(), ["handle_create Arya", "handle_delete Arya"]);
+    program.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_waited_for_is_looked_at_with_each_poll() {
+    let lab = Lab::new();
+    let mut hello = lab.core.create(service("hello")).await.unwrap();
+    let greeting = lab.core.create(instance("greeting", &hello)).await.unwrap();
+    let core = Mute::new(lab.core.accessor(), Duration::ZERO);
+    let step = lab.step::<LabInstance>().sync(|ctx, o: LabInstance| async move {
+        let blue = |owner: &LabService| owner.colour == "blue";
+        ctx.wait_for(xos_sync::until(&o.owner, "is blue", blue).at_most(Duration::from_secs(3600))).await?;
+        Ok(())
+    });
+    let program = lab.start_on(core, Synchronizer::new("lab").sync_step(step));
+    until("it waits", async || lab.log.lines().len() == 1).await;
+    seconds(60).await;
+    hello.colour = "blue".into();
+    lab.core.save(&mut hello).await.unwrap();
+    seconds(11).await;
+    assert_eq!(lab.status::<LabInstance>(greeting.id).await, "1 OK");
+    assert_eq!(lab.log.count("sync greeting"), 2);
+    program.stop().await.unwrap();
+}

@@ -1,15 +1,17 @@
 //! A whole synchronizer against a core in memory, from a seed and in virtual time: clients that create, change and
-//! delete, steps that succeed, fail, wait, hang and panic, a core that loses answers, changes and itself, a program that
+//! delete, steps and policies that succeed, fail, wait, hang and panic, a core that loses answers, changes and itself, a program that
 //! is stopped and killed.
 //!
 //! Checked: never two handlers at once on one object; when the troubles end, every live object is OK as it is and every
-//! deleted one is purged; what a step had ever been started for reached `delete_record` before it was purged.
+//! deleted one is purged; what a step had ever been started for reached `delete_record` before it was purged, and what a
+//! policy had been called for `handle_delete`.
 //!
 //! One seed again: `SEED=17 cargo test -p xos-sync --test simulation one_seed -- --nocapture`
 #![cfg(feature = "embedded")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod models;
+mod policies;
 mod random;
 mod steps;
 mod world;

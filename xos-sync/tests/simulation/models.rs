@@ -23,3 +23,14 @@ pub(crate) struct SimInstance {
     #[xos(number = 1)]
     pub(crate) note: String,
 }
+
+/// What no step takes.
+#[derive(XosModel, Clone, Debug)]
+#[xos(app_label = "sim")]
+pub(crate) struct SimBadge {
+    #[xos(base)]
+    pub(crate) base: XosBase,
+    /// Changes with each change
+    #[xos(number = 1)]
+    pub(crate) note: String,
+}

@@ -39,7 +39,7 @@ struct Traces {
 }
 
 /// While it lives, a handler is at work on the object.
-struct Taken {
+pub(crate) struct Taken {
     outside: Outside,
     key: Key,
 }
@@ -79,7 +79,7 @@ impl Outside {
         touched.map(|((_, id), _)| *id).collect()
     }
 
-    fn take(&self, key: Key, claimed: bool) -> Taken {
+    pub(crate) fn take(&self, key: Key, claimed: bool) -> Taken {
         let mut state = self.state.lock().unwrap();
         state.runs += 1;
         if !state.taken.insert(key) {
@@ -91,12 +91,12 @@ impl Outside {
         Taken { outside: self.clone(), key }
     }
 
-    fn touch(&self, key: Key, touched: bool) {
+    pub(crate) fn touch(&self, key: Key, touched: bool) {
         self.state.lock().unwrap().objects.entry(key).or_default().touched = touched;
     }
 
     /// Takes a while, and may go wrong.
-    async fn act(&self, ctx: &Context) -> StepResult {
+    pub(crate) async fn act(&self, ctx: &Context) -> StepResult {
         if self.is_calm() {
             return Ok(());
         }
@@ -160,6 +160,9 @@ impl SyncStep for SyncInstance {
         self.0.act(ctx).await?;
         if !self.0.is_calm() && self.0.random.one_in(10) {
             return Err(StepError::wait_for(&o.owner).retry_after(self.0.random.millis(300_000)));
+        }
+        if self.0.random.one_in(3) {
+            ctx.wait_for(policed(&owner).at_most(self.0.random.millis(300_000))).await?;
         }
         if self.0.random.one_in(4) {
             o.service_specific_attribute = Some(owner.note.clone());

@@ -18,7 +18,8 @@ use xos_sync::prelude::*;
 use xos_sync::run_on;
 use xos_sync::testing::Faulty;
 
-use crate::models::{SimInstance, SimService};
+use crate::models::{SimBadge, SimInstance, SimService};
+use crate::policies::{BADGES, OF_SERVICES, PoliceBadge, PoliceService};
 use crate::random::Random;
 use crate::steps::{Outside, SyncBase, SyncInstance, SyncService};
 
@@ -79,7 +80,7 @@ impl World {
         let start = Instant::now();
         let options = Options { clock: Arc::new(clock(start)), ..Options::default() };
         let core = Faulty::new(EmbeddedCore::in_memory_with(options).unwrap());
-        let models = [SimService::def(), SimInstance::def()].into_iter().cloned().collect();
+        let models = [SimService::def(), SimInstance::def(), SimBadge::def()].into_iter().cloned().collect();
         let load = LoadModels {
             name: "sim".into(),
             version: "1".into(),
@@ -105,7 +106,9 @@ impl World {
         let service = Synchronizer::new("sim")
             .sync_step(SyncInstance(self.outside.clone()))
             .sync_step(SyncService(self.outside.clone()))
-            .sync_step(SyncBase(self.outside.clone()));
+            .sync_step(SyncBase(self.outside.clone()))
+            .policy(PoliceService(self.outside.clone()))
+            .policy(PoliceBadge(self.outside.clone()));
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move {
             let _ = stopped.await;
@@ -119,7 +122,19 @@ impl World {
         let instances: Vec<ObjectId> = self.ids::<SimInstance>(QueryKind::Live).await;
         self.names += 1;
         let note = format!("note {}", self.names);
-        match self.random.below(10) {
+        match self.random.below(13) {
+            10 => drop(self.client.create(SimBadge { note, ..Default::default() }).await.unwrap()),
+            11 | 12 => {
+                let badges: Vec<ObjectId> = self.ids::<SimBadge>(QueryKind::Live).await;
+                let Some(id) = self.random.pick(&badges) else { return };
+                let mut o: SimBadge = self.client.get(id).await.unwrap();
+                if self.random.one_in(2) {
+                    self.client.delete(&o).await.unwrap();
+                } else {
+                    o.note = note;
+                    self.client.save(&mut o).await.unwrap();
+                }
+            }
             0 | 1 => {
                 let service = Service { name: format!("service {}", self.names), ..Default::default() };
                 self.client.create(SimService { service, note }).await.unwrap();
@@ -239,7 +254,14 @@ impl World {
         }
         let services = self.ids::<SimService>(QueryKind::Live).await;
         let instances = self.ids::<SimInstance>(QueryKind::Live).await;
-        for (root, live) in [("Service", services), ("ServiceInstance", instances)] {
+        let badges = self.ids::<SimBadge>(QueryKind::Live).await;
+        let all = [
+            ("Service", &services),
+            (OF_SERVICES, &services),
+            ("ServiceInstance", &instances),
+            (BADGES, &badges),
+        ];
+        for (root, live) in all {
             let touched = self.outside.touched(root);
             let left = touched.iter().find(|id| !live.contains(&ObjectId::new(**id)));
             if let Some(id) = left {
@@ -253,10 +275,25 @@ impl World {
     async fn not_at_rest(&self) -> Option<String> {
         let mut deleted = self.records::<SimService>(QueryKind::DeletedObjects).await;
         deleted.extend(self.records::<SimInstance>(QueryKind::DeletedObjects).await);
+        deleted.extend(self.records::<SimBadge>(QueryKind::DeletedObjects).await);
         if let Some(record) = deleted.first() {
             return Some(format!("{} {} is deleted and not purged", record.shape().model(), record.id()));
         }
-        let mut live = self.records::<SimService>(QueryKind::Live).await;
+        let mut policed = self.records::<SimService>(QueryKind::Live).await;
+        let mut live = policed.clone();
+        policed.extend(self.records::<SimBadge>(QueryKind::Live).await);
+        let not_policed = policed.iter().find_map(|record| {
+            let field = |name| record.get(name).unwrap();
+            let version = field("updated").as_time().max(field("changed_by_step").as_time());
+            let ok = field("policy_status").as_text() == Some("done")
+                && field("policy_code").as_int() == Some(1)
+                && field("policed").as_time() >= version;
+            let status = field("policy_status");
+            (!ok).then(|| format!("{} {} is policed as {status}", record.shape().model(), record.id()))
+        });
+        if not_policed.is_some() {
+            return not_policed;
+        }
         live.extend(self.records::<SimInstance>(QueryKind::Live).await);
         live.iter().find_map(|record| {
             let field = |name| record.get(name).unwrap();

@@ -4,10 +4,14 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use futures_util::StreamExt as _;
 use xos_model_client::{FieldPos, Model, ObjectId, Op, Touch, Value, Write};
 
 use super::{DELETED_BY_NOTHING, Reconcile, Reconciled};
 use crate::step::{StepError, StepResult};
+
+/// After so many items others have their turn.
+const TURN: usize = 256;
 
 /// The writes of a pass, each with the key that its failure is told by.
 #[derive(Default)]
@@ -23,23 +27,42 @@ impl Plan {
         let (mut done, mut plan) = (Reconciled::default(), Plan::default());
         let mut by_key: HashMap<String, M> = HashMap::new();
         let (mut surplus, mut foreign) = (Vec::new(), 0);
-        for object in job.among.clone().all().await? {
+        // What cannot be read may be the object of any item, and what has no key the item of any object.
+        let (mut is_unread, mut is_unknown) = (false, false);
+        let mut objects = job.among.clone().stream();
+        while let Some(object) = objects.next().await {
+            let object = match object {
+                Ok(object) => object,
+                Err(error) if error.is_interruption() => return Err(error.into()),
+                Err(error) => {
+                    done.fail(M::MODEL_NAME, error.to_string());
+                    is_unread = true;
+                    continue;
+                }
+            };
             foreign += usize::from(is_foreign(&object));
-            let key = (job.object_key)(&object);
-            match by_key.entry(key) {
+            match by_key.entry((job.object_key)(&object)) {
                 Entry::Vacant(place) => {
                     place.insert(object);
                 }
                 // The oldest one counts: they come by ascending id.
-                Entry::Occupied(entry) => {
-                    surplus.push((entry.key().clone(), object));
-                }
+                Entry::Occupied(entry) => surplus.push((entry.key().clone(), object)),
             }
         }
         let mut missing = Vec::new();
         let mut seen = HashSet::new();
-        for item in &job.items {
-            let key = (job.item_key)(item);
+        for (at, item) in job.items.iter().enumerate() {
+            if at % TURN == TURN - 1 {
+                tokio::task::yield_now().await;
+            }
+            let key = match not_panicking(|| Ok((job.item_key)(item))) {
+                Ok(key) => key,
+                Err(error) => {
+                    done.fail(format!("item {at}"), format!("it has no key: {}", error.chain()));
+                    is_unknown = true;
+                    continue;
+                }
+            };
             if !seen.insert(key.clone()) {
                 done.fail(key, "the backend has two items of this key; the first one counts");
                 continue;
@@ -49,9 +72,15 @@ impl Plan {
                 Some(object) => plan.update(job, key, item, object, &mut done),
             }
         }
+        if is_unread {
+            missing.clear();
+        }
         plan.create(job, missing, &mut done).await?;
         let mut gone: Vec<(String, M)> = by_key.into_iter().chain(surplus).collect();
         gone.sort_by_key(|(_, object)| object.id());
+        if is_unknown {
+            gone.clear();
+        }
         plan.delete(job, gone, foreign, &mut done).await?;
         Ok((done, plan))
     }
