@@ -192,7 +192,7 @@ impl Run {
     /// Runs, and then waits for what was published.
     async fn until_closed(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let (bus, at_most) = (self.around.bus.clone(), self.config.engine.grace_period);
-        let end = self.until(stop).await;
+        let end = Box::pin(self.until(stop)).await;
         bus.close(at_most).await;
         end
     }

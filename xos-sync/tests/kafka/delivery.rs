@@ -91,7 +91,7 @@ async fn brokers_that_are_away_in_the_middle_cost_no_event() {
     until("the first ones", async || log.lines().len() >= 20).await;
     kafka.cluster.broker_down(1).unwrap();
     let publishing = kafka.publish_all("pods", 50..100);
-    let (_, ()) = tokio::join!(publishing, async {
+    let ((), ()) = tokio::join!(publishing, async {
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         kafka.cluster.broker_up(1).unwrap();
     });
