@@ -12,7 +12,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-pub(crate) use check::{check, topics_of};
+pub(crate) use check::check;
+#[cfg(feature = "embedded")]
+pub(crate) use check::topics_of;
 pub(crate) use runner::{Drained, EventEngine};
 
 use crate::bus::Event;
