@@ -49,7 +49,8 @@ pub(crate) struct Around {
 }
 
 impl Around {
-    /// What handlers have around them that publish events on this bus.
+    /// What handlers in tests have around them that publish events on this bus.
+    #[cfg(any(test, feature = "embedded"))]
     pub(crate) fn with_bus(name: impl Into<String>, bus: Arc<dyn Bus>) -> Arc<Self> {
         Around::new(name, bus, Ansible::default())
     }

@@ -220,6 +220,7 @@ impl Run {
         }
     }
 
+    #[cfg_attr(not(feature = "embedded"), allow(unused_mut, reason = "only an embedded core publishes"))]
     async fn until(mut self, stop: impl Future<Output = ()> + Send) -> Result<()> {
         let mut stop = std::pin::pin!(stop);
         let span = self.span.clone();
