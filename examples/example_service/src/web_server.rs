@@ -36,7 +36,6 @@ impl SyncStep for SyncWebServer {
                 (format!("http://{host}/{name}/"), format!("/var/www/html/{name}"))
             }
         };
-        info!(url, "a page is served here: curl {url}");
         (o.url, o.folder) = (Some(url), Some(folder));
         ctx.save(o).await?;
         Ok(())

@@ -1,6 +1,6 @@
 //! The step that runs the playbook.
 
-use xos_sync::ansible::{Attributes, OnDelete, Playbook, Target};
+use xos_sync::ansible::Results;
 use xos_sync::prelude::*;
 
 use crate::models::{ExampleServiceInstance, WebServer};
@@ -44,5 +44,14 @@ impl AnsibleStep for WritePage {
         };
         // Another number of losses is another input: the playbook runs again.
         Ok(Attributes::new().with("folder", folder).with("losses", server.losses))
+    }
+
+    async fn applied(&self, ctx: &Context, o: &mut ExampleServiceInstance, _results: &Results) -> StepResult {
+        if let Some(link) = &o.web_server
+            && let Some(url) = ctx.get::<WebServer>(link.id()).await?.url.as_deref()
+        {
+            info!("a page is served here: curl {url}");
+        }
+        Ok(())
     }
 }
