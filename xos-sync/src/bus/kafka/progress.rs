@@ -8,6 +8,8 @@ use crate::bus::{Event, Place, Position};
 #[derive(Default)]
 pub(super) struct Progress {
     parts: HashMap<String, HashMap<i32, Part>>,
+    /// The partition of the latest event that was to be delivered: the next one is mostly of the same.
+    latest: Option<Place>,
 }
 
 struct Part {
@@ -21,9 +23,15 @@ struct Part {
 impl Progress {
     /// An event has come. Whether it is to be delivered.
     pub(super) fn came(&mut self, topic: &str, partition: i32, offset: i64) -> bool {
+        if self.latest.as_ref().is_some_and(|place| place.partition == partition && place.topic == topic) {
+            return true;
+        }
+        self.latest = None;
         if let Some(parts) = self.parts.get_mut(topic) {
             let part = parts.entry(partition).or_insert(Part { processed: offset, revoked: false });
-            return !part.revoked;
+            let is_wanted = !part.revoked;
+            self.latest = is_wanted.then(|| Place { topic: topic.to_owned(), partition });
+            return is_wanted;
         }
         self.parts.insert(
             topic.to_owned(),
@@ -34,6 +42,7 @@ impl Progress {
 
     /// These partitions are to be given up.
     pub(super) fn revoke(&mut self, places: &[Place], ready: &mut Vec<Event>) {
+        self.latest = None;
         for place in places {
             let parts = self.parts.entry(place.topic.clone()).or_default();
             // Of nothing that was delivered nothing can be committed.
@@ -48,6 +57,7 @@ impl Progress {
 
     /// They belong to somebody else now.
     pub(super) fn forget(&mut self, places: &[Place]) {
+        self.latest = None;
         for place in places {
             if let Some(parts) = self.parts.get_mut(&place.topic) {
                 parts.remove(&place.partition);

@@ -22,6 +22,9 @@ use crate::bus::{BATCH, BusError, Delivery, Event, Place, Position, Subscription
 /// How long a group is waited for to be joined where a broker answers: one is joined only when a topic is there.
 const JOIN: Duration = Duration::from_secs(20);
 
+/// After this time a partition that is held is paused.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// How long one question to the brokers may take.
 const QUESTION: Duration = Duration::from_secs(5);
 
@@ -35,6 +38,8 @@ pub(super) struct KafkaSubscription {
     progress: Progress,
     /// Events that were taken and not delivered.
     ready: Vec<Event>,
+    /// Partitions of which nothing is to be delivered now, with what was taken of them.
+    held: Vec<Held>,
     /// What came instead of an event while events were ready.
     trouble: Option<BusError>,
     /// What the owner was told to be revoked: with the next call it is given up.
@@ -43,6 +48,21 @@ pub(super) struct KafkaSubscription {
     away: bool,
     closing: Closing,
     since: Instant,
+}
+
+/// A partition that is held. librdkafka forgets what it has read ahead of one that is paused: for a moment, it is
+/// cheaper to keep what comes and then to read nothing at all.
+struct Held {
+    place: Place,
+    since: Instant,
+    events: Vec<Event>,
+    paused: bool,
+}
+
+impl Held {
+    fn is_of(&self, event: &Event) -> bool {
+        self.place.partition == event.partition && self.place.topic == event.topic
+    }
 }
 
 impl KafkaSubscription {
@@ -55,6 +75,7 @@ impl KafkaSubscription {
             consumer: Some(Arc::new(consumer)),
             progress: Progress::default(),
             ready: Vec::new(),
+            held: Vec::new(),
             trouble: None,
             revoked: None,
             away: false,
@@ -67,17 +88,55 @@ impl KafkaSubscription {
         self.consumer.as_ref().ok_or_else(|| BusError::Lost { reason: "it was closed".to_owned() })
     }
 
+    /// Pauses partitions that are held for long and have enough events here. When to look again, where some have enough
+    /// and are not paused yet.
+    fn pause(&mut self) -> Option<Instant> {
+        let Some(consumer) = &self.consumer else { return None };
+        let mut look = None;
+        for held in &mut self.held {
+            if held.paused || held.events.len() < BATCH {
+                continue;
+            }
+            let pause_at = held.since + PAUSE;
+            if Instant::now() < pause_at {
+                look = look.max(Some(pause_at));
+            } else {
+                held.paused = true;
+                if let Err(error) = consumer.pause(&list_of(std::slice::from_ref(&held.place))) {
+                    tracing::debug!(e = %why(&error), "a partition cannot be paused");
+                }
+            }
+        }
+        look
+    }
+
     /// Waits until something has come, and takes what is there.
     async fn take(&mut self) -> Result<(), BusError> {
+        if let Some(look) = self.pause() {
+            // Soon it is released, or paused.
+            tokio::time::sleep_until(look.into()).await;
+            return Ok(());
+        }
         let consumer = self.consumer()?.clone();
         let mut stream = consumer.stream();
         let (ready, progress, trouble) = (&mut self.ready, &mut self.progress, &mut self.trouble);
+        let held = &mut self.held;
         poll_fn(|cx| {
             while ready.len() < BATCH && trouble.is_none() {
                 match stream.poll_next_unpin(cx) {
                     Poll::Ready(Some(Ok(message))) => {
                         if progress.came(message.topic(), message.partition(), message.offset()) {
-                            ready.push(event_of(&message));
+                            let event = event_of(&message);
+                            match held.iter_mut().find(|held| held.is_of(&event)) {
+                                Some(held) => {
+                                    held.events.push(event);
+                                    // Of one that is paused, what was on its way still comes.
+                                    if held.events.len() >= BATCH && !held.paused {
+                                        return Poll::Ready(());
+                                    }
+                                }
+                                None => ready.push(event),
+                            }
                         }
                     }
                     Poll::Ready(Some(Err(error))) => *trouble = judged(&error, consumer.context()),
@@ -123,6 +182,7 @@ impl Subscription for KafkaSubscription {
         loop {
             if let Some(revoked) = self.consumer()?.context().take_revoked() {
                 self.progress.revoke(&revoked.places, &mut self.ready);
+                self.held.retain(|held| !revoked.places.contains(&held.place));
                 let places = revoked.places.clone();
                 self.revoked = Some(revoked);
                 return Ok(Delivery::Revoked(places));
@@ -141,14 +201,18 @@ impl Subscription for KafkaSubscription {
     }
 
     fn hold(&mut self, place: &Place) {
-        let Some(consumer) = &self.consumer else { return };
-        if let Err(error) = consumer.pause(&list_of(std::slice::from_ref(place))) {
-            tracing::debug!(e = %why(&error), "a partition cannot be held");
+        if self.held.iter().all(|held| held.place != *place) {
+            let (since, events) = (Instant::now(), Vec::new());
+            self.held.push(Held { place: place.clone(), since, events, paused: false });
         }
     }
 
     fn release(&mut self, place: &Place) {
-        let Some(consumer) = &self.consumer else { return };
+        let Some(at) = self.held.iter().position(|held| held.place == *place) else { return };
+        let held = self.held.swap_remove(at);
+        // What was taken before it was held comes first.
+        self.ready.extend(held.events);
+        let Some(consumer) = self.consumer.as_ref().filter(|_| held.paused) else { return };
         if let Err(error) = consumer.resume(&list_of(std::slice::from_ref(place))) {
             tracing::debug!(e = %why(&error), "a partition cannot be released");
         }
