@@ -77,8 +77,19 @@ impl Masks {
         if text.contains(|c: char| c.is_control() || c == '"' || c == '\\') {
             let debug = format!("{text:?}");
             self.hide(&debug[1..debug.len() - 1]);
-            let json = serde_json::Value::from(text).to_string();
-            self.hide(&json[1..json.len() - 1]);
+            self.hide(&in_json(text));
+        }
+        // As JSON prints it where only ASCII may be: Python's does.
+        if !text.is_ascii() {
+            let in_json = in_json(text);
+            let mut ascii = String::with_capacity(in_json.len());
+            for unit in in_json.encode_utf16() {
+                match u8::try_from(unit) {
+                    Ok(byte) if byte.is_ascii() => ascii.push(char::from(byte)),
+                    _ => ascii.push_str(&format!("\\u{unit:04x}")),
+                }
+            }
+            self.hide(&ascii);
         }
         if text.contains('\n') {
             text.lines()
@@ -126,6 +137,12 @@ impl Masks {
     }
 }
 
+/// A text as it stands between the quotes of JSON.
+fn in_json(text: &str) -> String {
+    let quoted = serde_json::Value::from(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -146,6 +163,7 @@ mod tests {
         check(&["winter", "winter is coming"], "winter is coming, winter!", "***, ***!");
         check(&["abc"], "abc", "abc");
         check(&["gr\u{fc}n"], "ist gr\u{fc}n.", "ist ***.");
+        check(&["gr\u{fc}n \u{1f43a}"], r"ist gr\u00fcn \ud83d\udc3a.", "ist ***.");
         check(&[" padded "], "is \"padded\" here", "is \"***\" here");
         check(&["a\"b\\c\n"], r#"{"p":"a\"b\\c\n"}"#, r#"{"p":"***"}"#);
         check(&["-----BEGIN\nMIIEvQIBADAN\n-----END"], "bad line MIIEvQIBADAN", "bad line ***");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 use xos_model_client::models::XosBase;
-use xos_model_client::{Kind, Model, Value};
+use xos_model_client::{Kind, Model, Secret, Value};
 
 use super::mask::Mask;
 
@@ -28,7 +28,7 @@ const OF_ALL: [&str; 2] = ["id", "backend_handle"];
 #[derive(Clone, Default)]
 pub struct Attributes {
     values: Map<String, Json>,
-    secrets: Vec<String>,
+    secrets: Vec<Secret>,
     problem: Option<String>,
 }
 
@@ -60,10 +60,10 @@ impl Attributes {
     }
 
     /// One whose value is nobody's business: it is in the playbook's variables, and masked in logs, errors and in
-    /// output that is kept. Values of less than three characters cannot be told from other text, and are not masked.
+    /// output that is kept. Values of less than four bytes cannot be told from other text, and are not masked.
     pub fn secret(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         let value = value.into();
-        self.secrets.push(value.clone());
+        self.secrets.push(Secret::from(value.as_str()));
         self.with(name, value)
     }
 }
@@ -100,7 +100,7 @@ impl Variables {
                 continue;
             }
             if let Value::Secret(secret) = &value {
-                secrets.push(secret.expose().to_owned());
+                secrets.push(secret.clone());
             }
             let (name, value) = variable(name, field.kind, value);
             values.insert(name, value);
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!((get("name"), get("max_instances")), (Some(json!("mysite")), Some(json!(8))));
         assert_eq!((get("delete"), get("site_id")), (Some(json!(false)), Some(Json::Null)));
         assert_eq!((get("updated"), get("backend_status"), get("id")), (None, None, Some(json!(0))));
-        assert_eq!(variables.mask.text("it was hunter2"), "it was ********");
+        assert_eq!(variables.mask.text("it was hunter2"), "it was ***");
     }
 
     #[test]

@@ -78,6 +78,6 @@ fn results_are_found_by_task() {
 #[test]
 fn secrets_are_masked_before_anything_else() {
     let mut results = Results::default();
-    results.add(CHANGED, &Mask::new(&["café".to_owned()]));
-    assert_eq!(results.task("say").unwrap().value.get("stdout"), Some(&json!("********")));
+    results.add(CHANGED, &Mask::new(&[xos_model_client::Secret::from("café")]));
+    assert_eq!(results.task("say").unwrap().value.get("stdout"), Some(&json!("***")));
 }
