@@ -1,8 +1,11 @@
 //! What runs beside the engine: event steps and pull steps.
 
 use std::any::Any;
+use std::future::Future as _;
 use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
@@ -80,7 +83,14 @@ pub(crate) async fn guarded<T>(
     what: &str,
     handler: impl Future<Output = StepResult<T>>,
 ) -> StepResult<T> {
-    match timeout(deadline, AssertUnwindSafe(handler).catch_unwind()).await {
+    let mut handler = pin!(AssertUnwindSafe(handler).catch_unwind());
+    // One that ends at once needs no timer.
+    let at_once = std::future::poll_fn(|cx| Poll::Ready(handler.as_mut().poll(cx))).await;
+    let ended = match at_once {
+        Poll::Ready(ended) => Ok(ended),
+        Poll::Pending => timeout(deadline, handler).await,
+    };
+    match ended {
         Ok(Ok(result)) => result,
         Ok(Err(panic)) => {
             let text = format!("{what} panicked: {}", panic_text(panic.as_ref()));

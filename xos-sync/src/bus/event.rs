@@ -76,8 +76,12 @@ impl Event {
 
     /// An event of any bytes, for tests: partition 0, offset 0, published now.
     pub fn of_bytes(topic: impl Into<String>, key: Option<Vec<u8>>, value: Vec<u8>) -> Self {
-        let timestamp = Some(Timestamp::now());
-        Event { topic: topic.into(), key, value, timestamp, partition: 0, offset: 0 }
+        Event { timestamp: Some(Timestamp::now()), ..Event::received(topic, key, value) }
+    }
+
+    /// An event whose place and time are not set yet.
+    pub(crate) fn received(topic: impl Into<String>, key: Option<Vec<u8>>, value: Vec<u8>) -> Self {
+        Event { topic: topic.into(), key, value, timestamp: None, partition: 0, offset: 0 }
     }
 
     /// What its JSON says.

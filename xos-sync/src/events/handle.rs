@@ -23,6 +23,8 @@ pub(super) struct Station {
     /// `<synchronizer>.<step>`
     pub(super) group: String,
     pub(super) around: Arc<Around>,
+    /// What the first attempts are given: nothing in it belongs to one event.
+    pub(super) first: Context,
     pub(super) accessor: Arc<dyn ModelAccessor>,
     pub(super) engine: crate::config::Engine,
     pub(super) give_up: GiveUp,
@@ -105,11 +107,19 @@ impl Station {
         failures: u32,
         stop: &mut watch::Receiver<bool>,
     ) -> Option<StepResult> {
-        // It is never closed.
-        let _at_work = until(stop, self.at_work.acquire()).await?.ok()?;
-        let attempt = u16::try_from(failures + 1).unwrap_or(u16::MAX);
+        let _at_work = match self.at_work.try_acquire() {
+            Ok(place) => place,
+            // It is never closed.
+            Err(_) => until(stop, self.at_work.acquire()).await?.ok()?,
+        };
         lines::processing();
-        let context = Context::of_event(self.accessor.clone(), &self.around, attempt);
+        let context = match failures {
+            0 => self.first.clone(),
+            _ => {
+                let attempt = u16::try_from(failures + 1).unwrap_or(u16::MAX);
+                Context::of_event(self.accessor.clone(), &self.around, attempt)
+            }
+        };
         Some(guarded(self.engine.step_deadline, "the event step", self.step.process(&context, event)).await)
     }
 

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::task::coop::consume_budget;
 
 use super::handle::{Settled, Station};
 use crate::beside::stopped;
@@ -137,6 +138,8 @@ pub(super) async fn work(
             events = queue.take() => events,
         };
         for event in events {
+            // Handlers that never wait leave room for others.
+            consume_budget().await;
             if *stop.borrow() {
                 return;
             }

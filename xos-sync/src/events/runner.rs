@@ -18,6 +18,7 @@ use super::lines::{self, BusLines};
 use crate::backoff::Backoff;
 use crate::beside::{Setting, at, stopped, until};
 use crate::bus::{BusError, Delivery, Event, Place, Position, Subscription, Topics};
+use crate::context::Context;
 use crate::error::Result;
 
 /// What was processed is committed after this time at the latest.
@@ -66,6 +67,7 @@ impl EventEngine {
             let station = Station {
                 group: format!("{}.{}", setting.around.name, step.name()),
                 around: setting.around.clone(),
+                first: Context::of_event(setting.accessor.clone(), &setting.around, 1),
                 accessor: setting.accessor.clone(),
                 engine: setting.engine.clone(),
                 give_up: step.on_failure(),

@@ -304,7 +304,7 @@ fn judged(error: &KafkaError, told: &Told) -> Option<BusError> {
 }
 
 fn event_of(message: &BorrowedMessage<'_>) -> Event {
-    let mut event = Event::of_bytes(
+    let mut event = Event::received(
         message.topic(),
         message.key().map(<[u8]>::to_vec),
         message.payload().unwrap_or_default().to_vec(),
