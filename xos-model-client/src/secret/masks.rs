@@ -1,6 +1,7 @@
 //! Texts without the secrets of an object.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::Secret;
 use crate::model::Model;
@@ -86,7 +87,7 @@ impl Masks {
             for unit in in_json.encode_utf16() {
                 match u8::try_from(unit) {
                     Ok(byte) if byte.is_ascii() => ascii.push(char::from(byte)),
-                    _ => ascii.push_str(&format!("\\u{unit:04x}")),
+                    _ => _ = write!(ascii, "\\u{unit:04x}"),
                 }
             }
             self.hide(&ascii);
