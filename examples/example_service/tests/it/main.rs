@@ -77,7 +77,7 @@ fn a_tenant_that_is_removed_leaves_nothing() {
 }
 
 #[test]
-fn without_ansible_the_object_says_what_to_install() {
+fn without_ansible_the_program_says_what_to_install() {
     let stage = Stage::new();
     let mut command = stage.command(&[]);
     let nothing = stage.path("nothing");
