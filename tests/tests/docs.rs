@@ -35,10 +35,9 @@ const SOURCES: [&str; 15] = [
 ];
 
 /// The commands of the guides. All but the last are run by `.ci/run` and by tests, with the words after `--` as they are.
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 20] = [
     "cargo run -p example_service",
     "apt-get install -y ansible-core",
-    "cargo run -p example_service -- list WebServer",
     "cargo run -p example_service -- list",
     "cargo run -p example_service -- explain ExampleServiceInstance exampleservice-tenant-1",
     "cargo run -p example_service --features kafka -- -C config.yaml",

@@ -47,11 +47,9 @@ impl AnsibleStep for WritePage {
     }
 
     async fn applied(&self, ctx: &Context, o: &mut ExampleServiceInstance, _results: &Results) -> StepResult {
-        if let Some(link) = &o.web_server
-            && let Some(url) = ctx.get::<WebServer>(link.id()).await?.url.as_deref()
-        {
-            info!("a page is served here: curl {url}");
-        }
+        let Some(link) = &o.web_server else { return Ok(()) };
+        let WebServer { url: Some(url), folder, .. } = ctx.get(link.id()).await? else { return Ok(()) };
+        info!(folder, "a page is served here: curl {url}");
         Ok(())
     }
 }
