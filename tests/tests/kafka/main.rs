@@ -70,10 +70,10 @@ async fn a_change_that_is_published_wakes_its_step_and_bookkeeping_wakes_nobody(
     let kafka = Kafka::new();
     let lab = lab(&kafka).await;
     let client = lab.core.client();
-    let owner = client.create(service("Jon")).await.unwrap();
+    let jon = client.create(service("Jon")).await.unwrap();
     let owned = |to: &str| {
         let mut instance = greeting(to);
-        instance.service_instance.owner = Link::of(&owner);
+        instance.service_instance.owner = Link::of(&jon);
         instance
     };
     let mut arya = client.create(owned("Arya")).await.unwrap();
