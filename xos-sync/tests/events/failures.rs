@@ -25,7 +25,7 @@ async fn a_failing_event_is_tried_again_with_growing_delays_and_holds_up_only_it
     lab.says("on \"other\"", 1).await;
     assert_eq!(lab.log.count("on \"behind\""), 0);
     lab.says("on \"behind\"", 1).await;
-    let delays = lab.log.delays("on \"bad\"");
+    let delays = lab.log.seconds("on \"bad\"");
     assert_eq!(delays.len(), 8);
     for (delay, base) in delays.iter().zip([5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 300.0]) {
         assert!(*delay >= base * 0.75 && *delay <= base * 1.25 + 0.1, "{delays:?}");
@@ -118,7 +118,7 @@ async fn a_deferred_event_is_never_given_up() {
     let program = lab.start(Synchronizer::new("lab").event_step(step)).await;
     program.publish("t", None, &"x").await;
     lab.says("on \"x\"", 7).await;
-    let longest = lab.log.delays("on \"x\"").into_iter().fold(0.0, f64::max);
+    let longest = lab.log.seconds("on \"x\"").into_iter().fold(0.0, f64::max);
     assert!((45.0..=60.1).contains(&longest), "the cap of deferrals: {longest}");
     program.stop().await.unwrap();
 }

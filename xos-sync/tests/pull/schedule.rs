@@ -34,13 +34,13 @@ async fn each_step_has_its_own_schedule_and_delays_nobody() {
         .pull_step(lab.pull("panics").plays(|_| async { panic!("no luck") }));
     let program = lab.start(service);
     seconds(1000).await;
-    let quick = lab.log.delays("quick");
+    let quick = lab.log.seconds("quick");
     assert!(quick.len() > 180 && quick.iter().all(|delay| is_about(*delay, 5.0)), "{quick:?}");
     assert!(quick.iter().any(|delay| *delay < 4.9) && quick.iter().any(|delay| *delay > 5.1), "{quick:?}");
-    let slow = lab.log.delays("slow");
+    let slow = lab.log.seconds("slow");
     assert!(slow.len() >= 13 && slow.iter().all(|delay| *delay >= 69.0 && *delay <= 71.1), "{slow:?}");
     for name in ["fails", "panics"] {
-        let delays = lab.log.delays(name);
+        let delays = lab.log.seconds(name);
         for (delay, base) in delays.iter().zip([5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0]) {
             assert!(*delay >= base * 0.75 && *delay <= base * 1.25 + 0.1, "{name}: {delays:?}");
         }
@@ -101,7 +101,7 @@ async fn a_run_that_takes_too_long_is_a_failure() {
     let step = lab.pull("pull").plays(|_| std::future::pending());
     let program = lab.start(Synchronizer::new("lab").pull_step(step));
     seconds(150).await;
-    let delays = lab.log.delays("pull");
+    let delays = lab.log.seconds("pull");
     assert!(delays.len() == 2 && delays[0] >= 65.0 && delays[1] >= 70.0, "{delays:?}");
     program.stop().await.unwrap();
 }

@@ -1,48 +1,19 @@
 //! Pull steps that do what a test says.
 
 use std::future::Future;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use xos_sync::prelude::*;
 use xos_sync::run_on;
 
+pub(crate) use crate::log::Log;
+
 pub(crate) fn site(name: &str) -> Site {
     Site { name: name.into(), login_base: name.into(), abbreviated_name: name.into(), ..Default::default() }
-}
-
-/// What happened, and when.
-#[derive(Clone)]
-pub(crate) struct Log {
-    start: Instant,
-    entries: Arc<Mutex<Vec<(Duration, String)>>>,
-}
-
-impl Log {
-    pub(crate) fn say(&self, text: impl Into<String>) {
-        self.entries.lock().unwrap().push((self.start.elapsed(), text.into()));
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.entries.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
-    }
-
-    pub(crate) fn count(&self, text: &str) -> usize {
-        self.lines().iter().filter(|line| *line == text).count()
-    }
-
-    /// How many seconds lay between each time this was said and the next.
-    pub(crate) fn delays(&self, text: &str) -> Vec<f64> {
-        let entries = self.entries.lock().unwrap();
-        let times: Vec<Duration> =
-            entries.iter().filter(|(_, line)| line == text).map(|(time, _)| *time).collect();
-        times.windows(2).map(|pair| (pair[1].saturating_sub(pair[0])).as_secs_f64()).collect()
-    }
 }
 
 type Play = Box<dyn Fn(Context) -> BoxFuture<'static, StepResult> + Send + Sync>;
@@ -112,7 +83,7 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let log = Log { start: Instant::now(), entries: Arc::default() };
+        let log = Log::new();
         Lab { core: MockAccessor::new(), log, config: Config::in_memory() }
     }
 

@@ -59,7 +59,7 @@ async fn it_watches_again_with_growing_delays_and_a_bad_item_holds_up_no_other()
         lab.core.objects::<Site>().filter(Site::NAME.eq("bad")).exists().await.unwrap()
     })
     .await;
-    let delays = lab.log.delays("watch");
+    let delays = lab.log.seconds("watch");
     assert_eq!(delays.len(), 5, "{delays:?}");
     assert!(delays.iter().all(|delay| *delay >= 5.0), "{delays:?}");
     assert!(delays.windows(2).all(|pair| pair[1] > pair[0] * 1.2), "they grow: {delays:?}");

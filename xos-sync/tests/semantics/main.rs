@@ -8,6 +8,8 @@ mod core_away;
 mod deletion_policies;
 mod failures;
 mod finding;
+#[path = "../support/log.rs"]
+mod log;
 mod mutual;
 mod once;
 mod order;

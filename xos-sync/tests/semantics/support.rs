@@ -9,10 +9,11 @@ use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::Instant;
 use xos_sync::model_client::{Caller, Guard, Model, ModelAccessor, Op, Target, Touch, Value, Write};
 use xos_sync::prelude::*;
 use xos_sync::run_on;
+
+pub(crate) use crate::log::Log;
 
 /// A service of the tests' own, with a base.
 #[derive(XosModel, Clone, Debug)]
@@ -52,48 +53,6 @@ pub(crate) fn instance(name: &str, owner: &LabService) -> LabInstance {
             ..Default::default()
         },
         subscriber: "Arya".into(),
-    }
-}
-
-/// What happened, and when.
-#[derive(Clone)]
-pub(crate) struct Log {
-    start: Instant,
-    entries: Arc<Mutex<Vec<(Duration, String)>>>,
-}
-
-impl Log {
-    pub(crate) fn say(&self, text: impl Into<String>) {
-        self.entries.lock().unwrap().push((self.start.elapsed(), text.into()));
-    }
-
-    /// All that was said.
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.entries.lock().unwrap().iter().map(|(_, line)| line.clone()).collect()
-    }
-
-    /// When this was said.
-    pub(crate) fn times(&self, text: &str) -> Vec<Duration> {
-        self.entries.lock().unwrap().iter().filter(|(_, line)| line == text).map(|(time, _)| *time).collect()
-    }
-
-    /// How long it took from each time this was said to the next.
-    pub(crate) fn delays(&self, text: &str) -> Vec<Duration> {
-        self.times(text).windows(2).map(|pair| pair[1].saturating_sub(pair[0])).collect()
-    }
-
-    /// The same, in whole seconds.
-    pub(crate) fn delay_seconds(&self, text: &str) -> Vec<u64> {
-        self.delays(text).iter().map(Duration::as_secs).collect()
-    }
-
-    /// How often this was said.
-    pub(crate) fn count(&self, text: &str) -> usize {
-        self.times(text).len()
-    }
-
-    pub(crate) fn clear(&self) {
-        self.entries.lock().unwrap().clear();
     }
 }
 
@@ -268,7 +227,7 @@ pub(crate) struct Lab {
 
 impl Lab {
     pub(crate) fn new() -> Self {
-        let log = Log { start: Instant::now(), entries: Arc::default() };
+        let log = Log::new();
         Lab { core: MockAccessor::new(), log, config: Config::in_memory() }
     }
 

@@ -3,17 +3,11 @@
 
 mod stage;
 
-use crate::stage::{RECIPE, Stage, has_ansible};
+use crate::stage::{RECIPE, Stage};
 
 #[test]
 fn the_page_shows_the_message_before_and_after_an_edit() {
-    if !has_ansible() {
-        return;
-    }
-    let stage = Stage::new();
-    let mut program = stage.start(&[]);
-    let url = stage::url_in(&program.wait_for("a page is served here"));
-    stage::shows(&url, "Example Tenant example text");
+    let Some((stage, program, url)) = Stage::with_page() else { return };
     stage.write("recipe.yaml", &RECIPE.replace("example text", "other text"));
     stage::shows(&url, "Example Tenant other text");
     // What people write is text for Ansible, too.
@@ -29,13 +23,7 @@ fn the_page_shows_the_message_before_and_after_an_edit() {
 
 #[test]
 fn a_page_that_was_lost_is_written_again() {
-    if !has_ansible() {
-        return;
-    }
-    let stage = Stage::new();
-    let mut program = stage.start(&[]);
-    let url = stage::url_in(&program.wait_for("a page is served here"));
-    stage::shows(&url, "Example Tenant example text");
+    let Some((stage, mut program, url)) = Stage::with_page() else { return };
     std::fs::remove_file(stage.page()).unwrap();
     program.wait_for("the page is lost");
     stage::shows(&url, "Example Tenant example text");
@@ -43,29 +31,16 @@ fn a_page_that_was_lost_is_written_again() {
 
 #[test]
 fn the_page_is_served_again_after_a_restart_and_after_a_kill() {
-    if !has_ansible() {
-        return;
-    }
-    let stage = Stage::new();
-    let mut program = stage.start(&[]);
-    let url = stage::url_in(&program.wait_for("a page is served here"));
-    stage::shows(&url, "Example Tenant example text");
+    let Some((stage, program, _)) = Stage::with_page() else { return };
     program.kill();
-    let mut program = stage.start(&[]);
-    let url = stage::url_in(&program.wait_for("a page is served here"));
+    let (program, url) = stage.serve();
     stage::shows(&url, "Example Tenant example text");
     assert!(program.interrupt().0.success());
 }
 
 #[test]
 fn a_tenant_that_is_removed_leaves_nothing() {
-    if !has_ansible() {
-        return;
-    }
-    let stage = Stage::new();
-    let mut program = stage.start(&[]);
-    let url = stage::url_in(&program.wait_for("a page is served here"));
-    stage::shows(&url, "Example Tenant example text");
+    let Some((stage, _program, url)) = Stage::with_page() else { return };
     let page = stage.page();
     stage.write("recipe.yaml", RECIPE.split_once("    tenant:").unwrap().0);
     stage::until("its page is gone", || !page.exists());

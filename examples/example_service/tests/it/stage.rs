@@ -13,7 +13,7 @@ use xos_sync_tests::program::{PATIENCE, Running, text};
 pub(crate) const RECIPE: &str = include_str!("../../samples/example-service.yaml");
 
 /// Whether the real program is there that the example runs.
-pub(crate) fn has_ansible() -> bool {
+fn has_ansible() -> bool {
     let found = Command::new("ansible-playbook").arg("--version").output();
     let found = found.is_ok_and(|run| run.status.success());
     if !found {
@@ -35,6 +35,23 @@ impl Stage {
         stage
     }
 
+    /// A new one, with the program at work and its page shown; `None` where Ansible is not installed.
+    pub(crate) fn with_page() -> Option<(Self, Running, String)> {
+        has_ansible().then(|| {
+            let stage = Stage::new();
+            let (program, url) = stage.serve();
+            shows(&url, "Example Tenant example text");
+            (stage, program, url)
+        })
+    }
+
+    /// Starts the program, and says where it serves its page.
+    pub(crate) fn serve(&self) -> (Running, String) {
+        let mut program = Running::new(self.command(&[]));
+        let url = url_in(&program.wait_for("a page is served here"));
+        (program, url)
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -51,10 +68,6 @@ impl Stage {
         command.arg("--recipe").arg(self.path("recipe.yaml")).args(arguments);
         command.current_dir(self.folder.path()).env("TMPDIR", self.path("temp"));
         command
-    }
-
-    pub(crate) fn start(&self, arguments: &[&str]) -> Running {
-        Running::new(self.command(arguments))
     }
 
     /// What a verb prints.
