@@ -58,6 +58,7 @@ impl KafkaBus {
     ///
     /// Files that are needed for TLS and cannot be read.
     pub(crate) fn new(config: &EventBus, name: &str) -> Result<Self, BusError> {
+        options::check_files(config)?;
         let common = options::client(config, name);
         // What is wrong with it shows when a client is made of it, even one that nobody uses.
         let told = Arc::new(Told::default());

@@ -20,7 +20,8 @@ pub(crate) fn open(config: &Config, name: &str) -> Result<Arc<dyn Bus>> {
 
 #[cfg(feature = "kafka")]
 fn kafka(config: &Config, name: &str) -> Result<Arc<dyn Bus>> {
-    if config.event_bus.is_secured() && !cfg!(feature = "kafka-tls") {
+    #[cfg(not(feature = "kafka-tls"))]
+    if config.event_bus.is_secured() {
         return Err(without("TLS and passwords to Kafka (event_bus.tls, event_bus.username)", "kafka-tls"));
     }
     let bus = super::kafka::KafkaBus::new(&config.event_bus, name)

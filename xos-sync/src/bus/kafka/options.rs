@@ -4,7 +4,7 @@ use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
 use secrecy::ExposeSecret as _;
 
-use crate::bus::Topics;
+use crate::bus::{BusError, Topics};
 use crate::config::EventBus;
 
 /// How long an event that was published waits for its confirmation, in milliseconds.
@@ -51,6 +51,23 @@ pub(super) fn client(config: &EventBus, name: &str) -> ClientConfig {
             .set("sasl.password", password.expose_secret());
     }
     client
+}
+
+/// Whether the files for TLS can be read: librdkafka's error does not say which it is about.
+pub(super) fn check_files(config: &EventBus) -> Result<(), BusError> {
+    let files = [
+        ("event_bus.ca_file", &config.ca_file),
+        ("event_bus.cert_file", &config.cert_file),
+        ("event_bus.key_file", &config.key_file),
+    ];
+    for (key, file) in files {
+        if let Some(file) = file
+            && let Err(error) = std::fs::read(file)
+        {
+            return Err(BusError::refused(key, format!("{} cannot be read: {error}", file.display())));
+        }
+    }
+    Ok(())
 }
 
 /// One who publishes.

@@ -390,3 +390,29 @@ async fn what_waits_for_the_brokers_is_bounded_and_goes_out_at_the_end() {
         }
     }
 }
+
+/// That librdkafka was built with what TLS and passwords need; whether a broker takes them is not tested here.
+#[cfg(feature = "kafka-tls")]
+#[tokio::test]
+async fn every_way_to_show_a_user_is_built_in_and_a_missing_authority_is_named() {
+    use crate::config::SaslMechanism;
+
+    for (tls, mechanism) in [
+        (true, SaslMechanism::Plain),
+        (true, SaslMechanism::ScramSha256),
+        (false, SaslMechanism::ScramSha512),
+    ] {
+        let mut config = EventBus::kafka(["127.0.0.1:1"]);
+        config.tls = tls;
+        (config.username, config.password) = (Some("arya".to_owned()), Some("needle".into()));
+        config.sasl_mechanism = mechanism;
+        let bus = KafkaBus::new(&config, "test").unwrap();
+        let shown = bus.describe();
+        assert!(!shown.contains("needle"), "{shown}");
+        bus.close(Duration::ZERO).await;
+    }
+    let mut config = EventBus::kafka(["127.0.0.1:1"]);
+    (config.tls, config.ca_file) = (true, Some("/nowhere/ca.pem".into()));
+    let error = KafkaBus::new(&config, "test").map(drop).unwrap_err().to_string();
+    assert!(error.contains("/nowhere/ca.pem"), "{error}");
+}
