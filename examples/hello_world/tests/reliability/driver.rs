@@ -34,7 +34,7 @@ pub(crate) struct Wanted {
     pub(crate) maybe: Option<String>,
     pub(crate) creation: Asked,
     pub(crate) deletion: Asked,
-    version: u32,
+    pub(crate) version: u32,
 }
 
 impl Wanted {

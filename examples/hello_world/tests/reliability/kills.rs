@@ -25,7 +25,7 @@ const OBJECTS: usize = 10_000;
 const KILLS: u64 = 20;
 
 /// How many changes are waited for before a kill, at most.
-const CHANGES: usize = 400;
+const CHANGES: usize = 300;
 
 fn from_environment(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().expect("a number"))

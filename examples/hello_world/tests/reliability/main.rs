@@ -17,3 +17,4 @@ mod permissions;
 mod random;
 mod scene;
 mod signals;
+mod trouble;

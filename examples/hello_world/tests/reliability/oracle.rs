@@ -57,7 +57,8 @@ fn of_row(row: &Row, shown: &Shown, when: When) -> Option<&'static str> {
     if is_touched && !row.need_delete && when == When::Dead {
         return Some("it was touched outside and would not be deleted there");
     }
-    if row.code == 2 && !["Maybe not", "Maybe later"].iter().any(|text| row.status.ends_with(text)) {
+    let known = ["Maybe not", "Maybe later", "nothing was stored"];
+    if row.code == 2 && !known.iter().any(|text| row.status.contains(text)) {
         return Some("it failed for a reason of its own");
     }
     None

@@ -37,8 +37,14 @@ impl Scene {
 
     /// The same without a database.
     pub(crate) fn empty() -> Self {
+        Self::empty_in("data")
+    }
+
+    /// The same, with the database in this folder of its own.
+    pub(crate) fn empty_in(name: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let database = folder.path().join("hello.db");
+        let database = folder.path().join(name).join("hello.db");
+        std::fs::create_dir(folder.path().join(name)).unwrap();
         let scene = Scene { folder, database };
         std::fs::write(scene.path("recipe.yaml"), RECIPE).unwrap();
         scene.configure("");
@@ -147,8 +153,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id() as i32).unwrap()
     }
 
     /// What this start of it has logged.
@@ -172,7 +178,7 @@ impl Program {
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(self.child.id() as i32).unwrap(), signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
     }
 
     /// Waits for its end: how it ended, and what it logged.
