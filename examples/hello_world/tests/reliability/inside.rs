@@ -53,8 +53,7 @@ impl Inside {
         // All at one moment.
         connection.execute_batch("PRAGMA query_only = ON; BEGIN").unwrap();
         let mut faults = Vec::new();
-        let integrity: String =
-            connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+        let integrity: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         if integrity != "ok" {
             faults.push(format!("integrity_check: {integrity}"));
         }

@@ -172,7 +172,11 @@ async fn kill_9_loses_nothing_acknowledged_and_forgets_nothing_outside() {
     for kill in 1..=kills {
         lab.round(kill).await;
         if kill.is_multiple_of(10) {
-            println!("{kill} kills, {} changes, {:?}", lab.acknowledged.load(Ordering::Relaxed), start.elapsed());
+            println!(
+                "{kill} kills, {} changes, {:?}",
+                lab.acknowledged.load(Ordering::Relaxed),
+                start.elapsed()
+            );
         }
     }
     lab.converge().await;

@@ -19,7 +19,9 @@ pub(crate) fn inside_and_outside(inside: &Inside, outside: &Outside, when: When)
     let nothing = Shown::default();
     for row in inside.rows.values().filter(|row| row.name.starts_with('o')) {
         let shown = outside.shown.get(&row.name).unwrap_or(&nothing);
-        wrong.extend(of_row(row, shown, when).map(|what| format!("{}: {what}; {row:?}, outside {shown:?}", row.name)));
+        wrong.extend(
+            of_row(row, shown, when).map(|what| format!("{}: {what}; {row:?}, outside {shown:?}", row.name)),
+        );
     }
     for (name, shown) in &outside.shown {
         if shown.after_deletion {
@@ -79,7 +81,8 @@ pub(crate) fn promises(model: &mut Model, inside: &Inside) -> Vec<String> {
             }
             (_, Asked::No, None) => wrong.push(format!("o{serial} is missing: {wanted:?}")),
             (_, _, Some(row)) => {
-                let is_known = row.hello_to == wanted.hello_to || wanted.maybe.as_ref() == Some(&row.hello_to);
+                let is_known =
+                    row.hello_to == wanted.hello_to || wanted.maybe.as_ref() == Some(&row.hello_to);
                 if !is_known || wanted.id.is_some_and(|id| id != row.id) {
                     wrong.push(format!("o{serial} lost an acknowledged change: {wanted:?}, found {row:?}"));
                 }
