@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::inside::Inside;
-use crate::models::HelloWorldServiceInstance;
+use crate::models::greeting;
 use crate::outside::Outside;
 use crate::scene::{Program, Scene, until};
 use crate::trouble::{Changes, Place};
@@ -102,9 +102,7 @@ async fn a_failure_is_tried_again_in_time_though_the_clock_was_set_back() {
     lied.set("+0");
     let mut program = lied.start();
     let client = lied.scene.client().await;
-    let mut all: Vec<HelloWorldServiceInstance> = client.objects().all().await.unwrap();
-    all[0].hello_to = "Joffrey Baratheon".into();
-    client.save(&mut all[0]).await.unwrap();
+    client.create(greeting("o0", "Joffrey Baratheon")).await.unwrap();
     program.wait_for("\"e\":\"Maybe not\"", 2);
     until("the failure is stored", || Inside::of(lied.scene.database()).rows.values().any(|row| row.code == 2));
     program.kill();

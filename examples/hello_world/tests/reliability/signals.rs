@@ -1,6 +1,6 @@
 //! Signals during work: what runs ends, what ended is stored, nothing is done twice.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rustix::process::Signal;
@@ -9,7 +9,7 @@ use crate::driver::{Model, Wanted};
 use crate::inside::Inside;
 use crate::oracle::{self, When, assert_none};
 use crate::outside::Outside;
-use crate::scene::Scene;
+use crate::scene::{PATIENCE, Scene};
 
 const OBJECTS: usize = 2_000;
 
@@ -48,6 +48,19 @@ impl Work {
     }
 }
 
+/// Another program that has the database for itself, from between two writes of the first on.
+fn hold(scene: &Scene) -> Connection {
+    let holder = Connection::open(scene.database()).unwrap();
+    holder.busy_timeout(Duration::ZERO).unwrap();
+    let start = Instant::now();
+    while let Err(error) = holder.execute_batch("BEGIN IMMEDIATE") {
+        assert!(start.elapsed() < PATIENCE, "{error}");
+    }
+    let inside = Inside::of(scene.database());
+    assert!(inside.dirty() > 0, "there is still something to do");
+    holder
+}
+
 /// Neither the signal nor how often it comes at once matters.
 #[tokio::test]
 async fn a_signal_during_work_leaves_nothing_by_half() {
@@ -78,9 +91,7 @@ async fn a_second_signal_ends_it_at_once() {
     let mut work = Work::new().await;
     let mut program = work.scene.start();
     program.wait_for("is saying hello to o", 50);
-    let holder = Connection::open(work.scene.database()).unwrap();
-    holder.busy_timeout(Duration::from_secs(30)).unwrap();
-    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let holder = hold(&work.scene);
     program.signal(Signal::TERM);
     program.wait_for("stopping: no new work", 1);
     // Within half a second they are one wish.
@@ -101,9 +112,7 @@ async fn the_grace_period_ends_the_waiting() {
     work.scene.configure("engine: {grace_period: 1 s}\n");
     let mut program = work.scene.start();
     program.wait_for("is saying hello to o", 50);
-    let holder = Connection::open(work.scene.database()).unwrap();
-    holder.busy_timeout(Duration::from_secs(30)).unwrap();
-    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let holder = hold(&work.scene);
     program.signal(Signal::TERM);
     // It ends though the database is held all the time.
     let (status, log) = program.end();
