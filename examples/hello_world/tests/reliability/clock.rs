@@ -24,7 +24,9 @@ struct Lied {
 impl Lied {
     fn new(test: &str) -> Option<Self> {
         let Some(liar) = liar() else {
-            xos_sync_tests::skipped(&format!("{test}: no libfaketime (install: apt-get install faketime)"));
+            xos_sync_tests::skipped(&format!(
+                "{test}: no libfaketime (install: apt-get install libfaketime)"
+            ));
             return None;
         };
         Some(Lied { scene: Scene::new(), liar })
@@ -97,14 +99,18 @@ async fn no_change_is_hidden_by_a_clock_that_is_set() {
 /// A failure waits for some seconds, not for the hour that the clock went back.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failure_is_tried_again_in_time_though_the_clock_was_set_back() {
-    let Some(lied) = Lied::new("a_failure_is_tried_again_in_time_though_the_clock_was_set_back") else { return };
+    let Some(lied) = Lied::new("a_failure_is_tried_again_in_time_though_the_clock_was_set_back") else {
+        return;
+    };
     lied.scene.configure("engine: {first_retry: 1 s, retry_cap: 2 s}\n");
     lied.set("+0");
     let mut program = lied.start();
     let client = lied.scene.client().await;
     client.create(greeting("o0", "Joffrey Baratheon")).await.unwrap();
     program.wait_for("\"e\":\"Maybe not\"", 2);
-    until("the failure is stored", || Inside::of(lied.scene.database()).rows.values().any(|row| row.code == 2));
+    until("the failure is stored", || {
+        Inside::of(lied.scene.database()).rows.values().any(|row| row.code == 2)
+    });
     program.kill();
     lied.set("-1h");
     let mut program = lied.start();

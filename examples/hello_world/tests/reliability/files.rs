@@ -27,7 +27,10 @@ async fn a_database_that_is_moved_away_takes_no_changes_until_it_is_back() {
     changes.comes_to_rest("when the file is back", &program);
     let (status, log) = program.stop();
     assert_eq!(status.code(), Some(0), "{log}");
-    assert_eq!(log.matches(GONE).count(), log.matches("a transaction failed; nothing").count() + cannot_store(&log));
+    assert_eq!(
+        log.matches(GONE).count(),
+        log.matches("a transaction failed; nothing").count() + cannot_store(&log)
+    );
 }
 
 /// How often the log says why nothing can be stored: once for each trouble, however long it lasts.

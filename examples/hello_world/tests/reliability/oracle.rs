@@ -134,3 +134,89 @@ pub(crate) fn assert_none(wrong: &[String], when: &str) {
     let first: Vec<&str> = wrong.iter().take(10).map(String::as_str).collect();
     assert!(wrong.is_empty(), "{when}: {} violations, such as\n{}", wrong.len(), first.join("\n"));
 }
+
+/// An oracle that sees nothing wrong proves nothing.
+mod self_test {
+    use super::{inside_and_outside, promises};
+    use crate::driver::{Asked, Model, Wanted};
+    use crate::inside::{Inside, Row};
+    use crate::oracle::{When, converged};
+    use crate::outside::{Outside, Shown};
+
+    /// One object in its second version, all as it should be; a test breaks one thing.
+    struct Picture {
+        row: Option<Row>,
+        shown: Shown,
+        wanted: Wanted,
+    }
+
+    fn good() -> Picture {
+        let row = Row {
+            id: 7,
+            name: "o1".into(),
+            hello_to: "o1.2".into(),
+            version: 5.0,
+            enacted: Some(5.0),
+            status: "OK".into(),
+            code: 1,
+            deleted: false,
+            need_delete: true,
+        };
+        let hellos = vec!["o1.1".to_owned(), "o1.2".to_owned()];
+        let wanted = Wanted { id: Some(7), hello_to: "o1.2".into(), ..Wanted::first(1) };
+        Picture { row: Some(row), shown: Shown { hellos, ..Shown::default() }, wanted }
+    }
+
+    /// Breaks it, and expects this to be noticed, of an object at work or one at rest.
+    fn check(says: &str, break_it: impl FnOnce(&mut Picture)) {
+        let mut picture = good();
+        break_it(&mut picture);
+        let rows = picture.row.into_iter().map(|row| (row.name.clone(), row)).collect();
+        let inside = Inside { rows, faults: Vec::new() };
+        let mut outside = Outside::new("none".into());
+        outside.shown.insert("o1".into(), picture.shown);
+        let mut model = Model::from([(1, picture.wanted)]);
+        let mut wrong = converged(&model, &inside, &outside);
+        wrong.extend(inside_and_outside(&inside, &outside, When::Dead));
+        wrong.extend(promises(&mut model, &inside));
+        if says.is_empty() {
+            assert!(wrong.is_empty(), "{wrong:?}");
+        } else {
+            assert!(wrong.iter().any(|what| what.contains(says)), "expected {says:?}: {wrong:?}");
+        }
+    }
+
+    fn row(picture: &mut Picture) -> &mut Row {
+        picture.row.as_mut().unwrap()
+    }
+
+    #[test]
+    fn each_violation_is_noticed() {
+        check("", |_| {});
+        check("a version was enacted that never was", |all| row(all).enacted = Some(6.0));
+        check("it is clean but not OK", |all| row(all).status = "Provisioning in progress".into());
+        check("it is clean but not OK", |all| row(all).code = 2);
+        check("the outside does not show it", |all| drop(all.shown.hellos.pop()));
+        check("the outside does not show it", |all| all.shown.hellos.push("o1.1".into()));
+        check("was taken back though it lives", |all| all.shown.deletions = 1);
+        check("would not be deleted there", |all| row(all).need_delete = false);
+        check("was greeted after", |all| all.shown.after_deletion = true);
+        check("its greeting was never taken back", |all| all.row = None);
+        check("it failed for a reason of its own", |all| {
+            let row = row(all);
+            (row.enacted, row.code, row.status) = (None, 2, "the step panicked".into());
+        });
+        check("not done", |all| row(all).enacted = Some(4.0));
+        check("not done", |all| row(all).deleted = true);
+        check("refused, and yet done", |all| row(all).hello_to = "Joffrey Baratheon".into());
+        check("is missing", |all| all.row = None);
+        check("lost an acknowledged change", |all| row(all).hello_to = "o1.1".into());
+        check("lost an acknowledged change", |all| row(all).id = 8);
+        check("lives though its deletion was acknowledged", |all| all.wanted.deletion = Asked::Acknowledged);
+        check("never taken back", |all| {
+            (all.row, all.wanted.deletion) = (None, Asked::Acknowledged);
+        });
+        check("is not greeted as it has to be", |all| all.shown.hellos.push("o1.3".into()));
+        check("nobody asked for", |all| row(all).name = "o2".into());
+    }
+}

@@ -135,6 +135,7 @@ impl<'a> Changes<'a> {
             std::thread::sleep(Duration::from_millis(200));
         }
         self.look(when);
+        assert_eq!(self.outside.repeated(), 0, "{when}: nobody was greeted twice");
         assert_none(&oracle::converged(&self.model, &self.inside(), &self.outside), when);
     }
 
