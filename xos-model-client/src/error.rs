@@ -38,6 +38,16 @@ impl FieldFault {
     }
 }
 
+/// Whether a store that failed may do the same later.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum StoreTrouble {
+    /// It lies around the store: a full disk, a file that was moved away or may not be written, another program that has
+    /// it locked. Nothing was stored, and the same call may succeed when that is over.
+    Passing,
+    /// It lies in the store or in what was asked for: the same call fails again.
+    Lasting,
+}
+
 /// What went wrong.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +245,8 @@ pub enum ErrorKind {
         path: String,
         /// What is wrong, and what to do.
         problem: String,
+        /// Whether the same call may succeed later.
+        trouble: StoreTrouble,
         /// The store's own error.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -259,6 +271,11 @@ impl Error {
                 | ErrorKind::LeadershipLost
                 | ErrorKind::ShuttingDown
         )
+    }
+
+    /// Whether the store of an embedded core cannot do it now, and may later: see [`StoreTrouble::Passing`].
+    pub fn is_passing_trouble(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Store { trouble: StoreTrouble::Passing, .. })
     }
 
     /// Whether there is no such object.
