@@ -64,7 +64,7 @@ mod verbs;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::entry::{run_main, run_main_with, run_test, run_test_with};
-    pub use crate::shell::clock::pretend_now;
+    pub use crate::shell::sabotage::Sabotage;
     pub use xos_model_client::__private::*;
 }
 

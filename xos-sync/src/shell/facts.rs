@@ -131,7 +131,8 @@ fn recheck_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Option<Moment> {
     }
     let register = Register::read(value(record, leaf.at.register).as_text().unwrap_or_default());
     let latest = clock.now() + interval;
-    let due = register.last_success.map(|time| clock.moment_of(time + interval.as_secs_f64()));
+    let due = register.last_success;
+    let due = due.map(|time| clock.moment_after(Some(time), time + interval.as_secs_f64()));
     Some(due.map_or(latest, |due| due.min(latest)))
 }
 
@@ -160,7 +161,7 @@ fn retry_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Option<Retry> {
     Some(Retry {
         version: version_of(register.version()?),
         attempts: u16::try_from(register.exponent).unwrap_or(u16::MAX),
-        next_run: clock.moment_of(register.next_run),
+        next_run: clock.moment_after(register.last_failure, register.next_run),
         kind: register.failure_kind(),
         text: TextHash::of(last_message(status)),
     })

@@ -108,7 +108,7 @@ impl Shell {
         let cached = self.reads.cache.take(key).filter(|(read, _)| *read >= fresh_from);
         if self.core_down {
             self.finish(run, Outcome::Interrupted);
-        } else if claim {
+        } else if claim && !self.broken.skips_claims() {
             self.claim(run);
         } else if let Some((read, record)) = cached
             && self.layout.leaf(leaf).is_some_and(|leaf| leaf.reverse.is_empty())
@@ -146,6 +146,7 @@ impl Shell {
         if wanted {
             self.tell(Event::Fetched(run, &fact));
             if !self.is_parked(run, leaf, &record) {
+                self.store_early(run, leaf, &record);
                 self.work_on(run, leaf, record);
             }
         } else {
