@@ -85,4 +85,6 @@ pub use tracing;
 pub use verbs::{object_table, open_read_only};
 pub use xos_model_client as model_client;
 pub use xos_model_client::models;
+#[cfg(feature = "embedded")]
+pub use xos_sync_derive::simulation;
 pub use xos_sync_derive::{main, test};

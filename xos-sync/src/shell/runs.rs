@@ -226,8 +226,9 @@ impl Shell {
         };
         running.worked_on = facts::worked_on(leaf, &record, lane);
         running.context = Some(context.clone());
-        let job =
-            Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context, span };
+        let (verb, id) = (running.verb, running.id());
+        self.call_twice(verb, leaf, &record, &context);
+        let job = Job { run, verb, leaf: leaf.id, id, record, context, span };
         self.at_work += 1;
         self.begun += 1;
         self.crew.add(&home, job);

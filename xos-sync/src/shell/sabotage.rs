@@ -8,6 +8,7 @@ use xos_model_client::{Record, Value};
 use super::layout::Leaf;
 use super::writes::{engine_write, set};
 use super::{Shell, facts, status};
+use crate::context::Context;
 use crate::engine::{Lane, ObjectKey, Run, Verb, Version, Why};
 
 /// How the engine is broken, in a simulation that has to find out.
@@ -19,6 +20,8 @@ pub enum Sabotage {
     SkippedClaim,
     /// That the object is synchronized is stored before its step has run.
     EarlyStatus,
+    /// A step is called a second time while it is at work.
+    TwoAtOnce,
 }
 
 thread_local! {
@@ -78,5 +81,16 @@ impl Shell {
         let write = engine_write(leaf, running.id(), fields);
         let accessor = self.accessor.clone();
         tokio::spawn(async move { accessor.write(vec![write]).await });
+    }
+
+    /// Calls the first step of the object, beside the run.
+    pub(super) fn call_twice(&self, verb: Verb, leaf: &Leaf, record: &Record, context: &Context) {
+        if self.broken.how != Some(Sabotage::TwoAtOnce) || verb != Verb::SyncRecord {
+            return;
+        }
+        let Some(handler) = leaf.handlers.first() else { return };
+        let (step, record) = (handler.step.clone(), handler.projection.of(record.clone()));
+        let context = context.clone();
+        tokio::spawn(async move { step.sync(&context, record).await.map(drop) });
     }
 }

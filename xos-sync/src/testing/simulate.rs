@@ -34,9 +34,15 @@
 //!     }
 //! }
 //!
-//! let sites = simulate(|backend| Synchronizer::new("sites").sync_step(SyncSite(backend)));
-//! let report = sites.objects(5).seeds(0..4).run();
-//! assert!(report.is_ok(), "{:?}", report.violations());
+//! #[xos_sync::simulation(seeds = 1000)]
+//! fn sites(backend: Backend) -> Synchronizer {
+//!     Synchronizer::new("sites").sync_step(SyncSite(backend))
+//! }
+//!
+//! # fn sites(backend: Backend) -> Synchronizer { Synchronizer::new("sites").sync_step(SyncSite(backend)) }
+//! // The same by hand, and a report of it:
+//! let report = simulate(sites).objects(5).seeds(0..4).run();
+//! assert!(report.is_ok(), "{report}");
 //! ```
 //!
 //! With a step that uses `create` instead of `put`, and does not look first, the same test says which seed shows that

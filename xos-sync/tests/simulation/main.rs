@@ -6,6 +6,7 @@
 #![cfg(feature = "embedded")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod broken;
 mod models;
 mod policies;
 mod steps;
@@ -13,7 +14,7 @@ mod steps;
 use policies::{PoliceBadge, PoliceService};
 use steps::{SyncBase, SyncInstance, SyncService};
 use xos_sync::prelude::*;
-use xos_sync::testing::{Backend, simulate};
+use xos_sync::testing::{Backend, Oracle, Trouble, simulate};
 
 /// Each kind of handler, and each way in which one can end.
 fn everything(backend: Backend) -> Synchronizer {
@@ -25,15 +26,21 @@ fn everything(backend: Backend) -> Synchronizer {
         .policy(PoliceBadge(backend))
 }
 
-#[test]
-fn whatever_happens_it_comes_to_rest() {
-    simulate(everything).test();
+#[xos_sync::simulation(seeds = 200)]
+fn whatever_happens_it_comes_to_rest(backend: Backend) -> Synchronizer {
+    everything(backend)
 }
 
 #[test]
-fn a_seed_repeats() {
-    let run = |threads| simulate(everything).seeds(40..56).threads(threads).run();
+fn a_seed_repeats_and_all_is_exercised() {
+    let run = |threads| simulate(everything).seeds(1000..1032).threads(threads).run();
     let (one, other) = (run(1), run(2));
     assert!(one.is_ok(), "{:?}", one.violations());
     assert_eq!(one.fingerprint(), other.fingerprint());
+    for kind in Trouble::ALL {
+        assert!(one.troubles(*kind) > 0, "never: {kind}\n{one}");
+    }
+    for oracle in Oracle::ALL {
+        assert!(one.checked(*oracle) > 0, "never looked at: {oracle}\n{one}");
+    }
 }

@@ -82,7 +82,7 @@ impl SyncStep for SyncInstance {
         self.0.put(format!("instance {}", o.id), &o.note).await?;
         // Where nothing changes, nothing is saved.
         let is_early = o.note.starts_with(['a', 'b', 'c', 'd', 'e', 'f']);
-        o.service_specific_attribute = is_early.then(|| o.note.clone());
+        o.service_specific_attribute = Some(if is_early { o.note.clone() } else { String::new() });
         ctx.save(o).await?;
         Ok(())
     }

@@ -27,6 +27,9 @@ const PATIENCE: Duration = Duration::from_secs(4 * 3600);
 /// How long it must be quiet then.
 const QUIET: Duration = Duration::from_secs(1000);
 
+/// After how long without any change nothing more is expected to come of what is not done.
+const STUCK: Duration = Duration::from_secs(2 * 3600);
+
 /// How often it is looked whether all is at rest.
 const LOOK: Duration = Duration::from_secs(20);
 
@@ -281,7 +284,7 @@ impl Course<'_> {
     /// The troubles end.
     async fn calm_down(&mut self) {
         let world = self.world.clone();
-        if world.weather.has(Trouble::Crash) {
+        if world.weather.has(Trouble::Crash) && world.weather.count_of(Trouble::Crash) == 0 {
             // Nobody gets away without one.
             self.program.kill().await;
         }
@@ -327,7 +330,7 @@ impl Course<'_> {
                 continue;
             }
             let is_idle = self.world.witness.is_idle();
-            if is_idle && (since.elapsed() > QUIET || self.unfinished(expected).await?.is_empty()) {
+            if is_idle && (since.elapsed() > STUCK || self.unfinished(expected).await?.is_empty()) {
                 break;
             }
         }

@@ -161,6 +161,11 @@ impl Weather {
         }
     }
 
+    /// How often this kind went wrong.
+    pub(super) fn count_of(&self, kind: Trouble) -> u64 {
+        self.counts.get(kind as usize).map_or(0, |count| count.load(Ordering::Relaxed))
+    }
+
     /// How often each kind went wrong.
     pub(super) fn counts(&self) -> [u64; KINDS] {
         self.counts.each_ref().map(|count| count.load(Ordering::Relaxed))

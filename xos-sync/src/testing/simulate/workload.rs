@@ -305,7 +305,10 @@ impl Author {
     /// One of the objects that live.
     async fn living(&self, made: &Made, core: &EmbeddedCore) -> Option<(usize, Object)> {
         for _ in 0..4 {
-            let number = self.random.below(made.objects.len() as u64) as usize;
+            // Half of the time one that was made just now: a handler may be at work on it.
+            let count = made.objects.len() as u64;
+            let latest = if self.random.one_in(2) { count.min(8) } else { count };
+            let number = (count - latest + self.random.below(latest)) as usize;
             let object = made.objects.get(number)?;
             if is_alive(core, &self.schema, object).await {
                 return Some((number, object.clone()));
