@@ -17,7 +17,7 @@ pub enum Place {
 }
 
 /// How a host is reached.
-#[derive(clap::Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug, Default)]
 pub struct Ssh {
     /// Serve the pages with Apache on this host instead of with this program
     #[arg(long, value_name = "ADDRESS")]

@@ -2,9 +2,10 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use xos_sync::prelude::*;
+use xos_sync::testing::Backend;
 
 use crate::models::{EVENTS, ExampleService, ExampleServiceInstance, PageLost, WebServer};
-use crate::place::Place;
+use crate::place::{Place, Ssh};
 use crate::policy::GiveWebServer;
 use crate::web_server::{Servers, SyncWebServer};
 use crate::write_again::WriteAgain;
@@ -92,4 +93,16 @@ async fn a_web_server_says_where_it_is() -> xos_sync::Result<()> {
     assert_eq!(core.get::<WebServer>(server.id).await?.url.unwrap(), url, "it goes on where it is");
     step.delete_record(&core.context(), &server).await?;
     Ok(())
+}
+
+/// Random troubles from seeds, and then the death of the program at each point. What the playbook writes is in the
+/// simulated backend; pages are not read back, because nobody serves them there.
+#[xos_sync::simulation(seeds = 50)]
+fn whatever_goes_wrong_each_instance_has_its_page(_backend: Backend) -> Synchronizer {
+    let place = Place::Host("web.example".to_owned(), Ssh::default());
+    Synchronizer::new("exampleservice")
+        .model::<ExampleService>()
+        .policy(GiveWebServer)
+        .sync_step(SyncWebServer(place.clone()))
+        .ansible_step(WritePage(place))
 }

@@ -24,10 +24,14 @@ impl AnsibleStep for WritePage {
         OnDelete::SamePlaybook
     }
 
-    async fn target(&self, _ctx: &Context, o: &ExampleServiceInstance) -> StepResult<Target> {
-        // Deleted before it had a web server: there is nothing to remove.
-        if o.deleted && o.web_server.is_none() {
-            return Ok(Target::nowhere());
+    async fn target(&self, ctx: &Context, o: &ExampleServiceInstance) -> StepResult<Target> {
+        if o.deleted {
+            // Deleted before it had a web server with a folder: there is nothing to remove.
+            let Some(link) = &o.web_server else { return Ok(Target::nowhere()) };
+            let server: WebServer = ctx.get(link.id()).await?;
+            if server.folder.is_none() {
+                return Ok(Target::nowhere());
+            }
         }
         Ok(self.0.target())
     }

@@ -1,6 +1,6 @@
 //! Unit tests of both steps: no server, no files.
 
-use xos_sync::testing::{Call, Fault, Rule};
+use xos_sync::testing::{Backend, Call, Fault, Rule};
 
 use super::*;
 
@@ -64,4 +64,10 @@ async fn a_service_says_that_it_was_updated_and_deleted() -> xos_sync::Result<()
     SyncHelloWorldService.delete_record(&core.context(), &service).await?;
     assert!(core.journal().writes().len() == 1, "the step itself wrote nothing");
     Ok(())
+}
+
+/// Random troubles from seeds, and then the death of the program at each point.
+#[xos_sync::simulation(seeds = 50)]
+fn whatever_goes_wrong_everybody_is_greeted(_backend: Backend) -> Synchronizer {
+    hello_world()
 }

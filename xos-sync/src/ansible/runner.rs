@@ -56,6 +56,11 @@ impl<S: AnsibleStep> SyncStep for Runner<S> {
     async fn sync_record(&self, ctx: &Context, o: &mut S::Model) -> StepResult {
         let step = self.step();
         let Some(run) = self.plan(ctx, o, step.playbook(), false).await? else { return Ok(()) };
+        #[cfg(feature = "embedded")]
+        if let Some(backend) = crate::testing::simulate::backend_here() {
+            run.simulate(&backend, self.step().name()).await?;
+            return step.applied(ctx, o, &Results::default()).await;
+        }
         let always = step.always_run() || ctx.is_recheck();
         let Some((job, hash)) = run.prepare(always).await? else {
             debug!("the playbook was applied before and nothing changed; it is not run");
@@ -76,9 +81,18 @@ impl<S: AnsibleStep> SyncStep for Runner<S> {
         };
         if let Some(playbook) = playbook
             && let Some(run) = self.plan(ctx, o, playbook, true).await?
-            && let Some((job, _)) = run.prepare(true).await?
         {
-            run.run(job).await?;
+            #[cfg(feature = "embedded")]
+            if let Some(backend) = crate::testing::simulate::backend_here() {
+                return run.simulate(&backend, self.step().name()).await;
+            }
+            if let Some((job, _)) = run.prepare(true).await? {
+                run.run(job).await?;
+            }
+        }
+        #[cfg(feature = "embedded")]
+        if crate::testing::simulate::backend_here().is_some() {
+            return Ok(());
         }
         let folder = self.folder(ctx, &tag(o));
         blocking(move || {
@@ -286,6 +300,23 @@ impl Plan {
             tasks => format!("dry run: would change: {}", tasks.join(", ")),
         };
         StepError::innocuous(self.variables.mask.text(&text)).retry_after(DRY_RUN_AGAIN)
+    }
+}
+
+#[cfg(feature = "embedded")]
+impl Plan {
+    /// In a simulation: what the playbook says is there, or is gone. Nothing is run, and no file is written.
+    async fn simulate(&self, backend: &crate::testing::Backend, step: &str) -> StepResult {
+        let rendered = template::render(&self.playbook, &self.variables.values)?;
+        check::check(&rendered, self.playbook.name())?;
+        let tag = self.variables.values.get("ansible_tag").and_then(serde_json::Value::as_str);
+        let key = format!("{step}/{}", tag.unwrap_or_default());
+        if self.delete {
+            backend.delete(&key).await?;
+        } else {
+            backend.put(key, format!("{rendered}\n{}", self.variables.file())).await?;
+        }
+        Ok(())
     }
 }
 

@@ -81,6 +81,8 @@
 //!   [`Backend`]. No threads, no files, no network.
 //! - The end must not depend on when clients do what. Where a field does, such as a counter, say
 //!   [`ignoring`](Simulation::ignoring).
+//! - An [`AnsibleStep`](crate::ansible::AnsibleStep) runs no playbook here: what its playbook and variables say is `put`
+//!   into the backend, and what is to be deleted is deleted there.
 //! - Recipes are not applied. Event and pull steps run, and die with the program; what goes wrong within them is only
 //!   what goes wrong in the core and the backend.
 
@@ -122,6 +124,12 @@ use self::runner::{Extent, panic_text, processors, run_crash_points, run_seeds};
 pub use self::trouble::Trouble;
 use crate::shell::sabotage::Sabotage;
 use crate::synchronizer::Synchronizer;
+
+/// The backend, for a playbook that is run in a simulation.
+#[cfg(feature = "ansible")]
+pub(crate) fn backend_here() -> Option<Backend> {
+    handlers::backend()
+}
 
 /// How many seeds a test runs that says nothing else.
 const SEEDS: u64 = 200;

@@ -80,9 +80,8 @@ impl SyncStep for SyncInstance {
             ctx.wait_for(policed(&owner).at_most(self.0.delay(5 * MINUTE))).await?;
         }
         self.0.put(format!("instance {}", o.id), &o.note).await?;
-        // Where nothing changes, nothing is saved.
-        let is_early = o.note.starts_with(['a', 'b', 'c', 'd', 'e', 'f']);
-        o.service_specific_attribute = Some(if is_early { o.note.clone() } else { String::new() });
+        // Often it is what it was, and nothing is saved.
+        o.service_specific_attribute = Some(format!("{} letters", o.note.len()));
         ctx.save(o).await?;
         Ok(())
     }

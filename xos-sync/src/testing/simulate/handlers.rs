@@ -9,6 +9,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use xos_model_client::{ModelDef, ModelId, ObjectKey, Record, Shape, Value};
 
+#[cfg(feature = "ansible")]
+use super::backend::Backend;
 use super::witness::{Call, Hand};
 use super::world::{Life, Owner};
 use crate::context::Context;
@@ -17,12 +19,18 @@ use crate::step::{AnyHook, AnyPolicy, AnyStep, Did, Handler, StepResult};
 use crate::synchronizer::Synchronizer;
 
 tokio::task_local! {
-    static AT_WORK: ObjectKey;
+    static AT_WORK: (ObjectKey, Arc<Life>);
 }
 
 /// The object whose handler this is called from.
 pub(super) fn at_work() -> Owner {
-    AT_WORK.try_with(|key| *key).ok()
+    AT_WORK.try_with(|(key, _)| *key).ok()
+}
+
+/// The backend, where a simulated handler asks for it.
+#[cfg(feature = "ansible")]
+pub(super) fn backend() -> Option<Backend> {
+    AT_WORK.try_with(|(_, life)| Backend::new(life.clone())).ok()
 }
 
 /// The same synchronizer, with handlers that are watched.
@@ -38,6 +46,9 @@ pub(super) fn watched(life: &Arc<Life>, mut service: Synchronizer) -> Synchroniz
     for (at, policy) in service.policies.iter_mut().enumerate() {
         *policy = Arc::new(Policy { watch: watch(Lane::Policy, at, policy.model()), inner: policy.clone() });
     }
+    // No program is run.
+    #[cfg(feature = "ansible")]
+    service.playbooks.clear();
     for (hooks, lane) in [(&mut service.hooks, Lane::Sync), (&mut service.policy_hooks, Lane::Policy)] {
         for hook in hooks {
             *hook = Arc::new(Hook { watch: watch(lane, 0, hook.model()), inner: hook.clone() });
@@ -97,7 +108,7 @@ impl Watch {
         world.note((key, self.hand.lane as u8, self.hand.at, call == Call::Delete));
         world.witness.begins(&world.judge, key, self.hand, call, claimed);
         let mut at_work = AtWork { watch: self, key, call, succeeded: false };
-        let result = AT_WORK.scope(key, self.mortal(handler)).await;
+        let result = AT_WORK.scope((key, self.life.clone()), self.mortal(handler)).await;
         at_work.succeeded = result.is_ok();
         drop(at_work);
         self.life.point().await;
@@ -220,6 +231,7 @@ impl AnyHook for Hook {
     async fn call(&self, ctx: &Context, record: Record) -> StepResult {
         self.watch.life.point().await;
         let key = self.watch.key(&record);
-        AT_WORK.scope(key, self.watch.mortal(self.inner.call(ctx, record))).await
+        let here = (key, self.watch.life.clone());
+        AT_WORK.scope(here, self.watch.mortal(self.inner.call(ctx, record))).await
     }
 }
