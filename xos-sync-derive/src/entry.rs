@@ -68,7 +68,7 @@ pub(crate) fn expand(entry: Entry, arguments: TokenStream, item: &TokenStream) -
     }
 }
 
-fn is_function(item: &TokenStream) -> bool {
+pub(crate) fn is_function(item: &TokenStream) -> bool {
     item.clone()
         .into_iter()
         .any(|token| matches!(&token, proc_macro2::TokenTree::Ident(ident) if ident == "fn"))

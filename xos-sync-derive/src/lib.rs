@@ -7,6 +7,7 @@
 //! | [`#[derive(XosChoice)]`](macro@XosChoice) | an enum | the values that a text field may have |
 //! | [`#[xos_sync::main]`](macro@main) | `async fn main` | a program |
 //! | [`#[xos_sync::test]`](macro@test) | an `async fn` | a test |
+//! | [`#[xos_sync::simulation]`](macro@simulation) | a `fn` that makes a synchronizer | a test that simulates it |
 //!
 //! # Mistakes
 //!
@@ -31,6 +32,7 @@ mod ctxt;
 mod entry;
 mod help;
 mod model;
+mod simulation;
 #[cfg(test)]
 mod testing;
 
@@ -221,4 +223,24 @@ pub fn main(arguments: TokenStream, item: TokenStream) -> TokenStream {
 #[proc_macro_attribute]
 pub fn test(arguments: TokenStream, item: TokenStream) -> TokenStream {
     entry::expand(entry::Entry::Test, arguments.into(), &item.into()).into()
+}
+
+/// Makes a function that makes a synchronizer a test that simulates it: random troubles from seeds, then every point
+/// where the program may die. See `xos_sync::testing::simulate`.
+///
+/// ```ignore (needs xos-sync, which depends on this crate)
+/// #[xos_sync::simulation(seeds = 200)]
+/// fn tenants(backend: Backend) -> Synchronizer {
+///     Synchronizer::new("tenants").sync_step(SyncTenant(MyClient::simulated(backend)))
+/// }
+/// ```
+///
+/// | Argument | Meaning | Without it |
+/// |---|---|---|
+/// | `seeds = 1000` | how many seeds are run | 200 |
+/// | `objects = 20` | how many objects clients make in each run, at least | 50 |
+/// | `crate = path` | where xos-sync is | `::xos_sync` |
+#[proc_macro_attribute]
+pub fn simulation(arguments: TokenStream, item: TokenStream) -> TokenStream {
+    simulation::expand(arguments.into(), &item.into()).into()
 }

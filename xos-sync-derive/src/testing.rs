@@ -12,6 +12,15 @@ pub(crate) fn messages_of(ctxt: Ctxt) -> Vec<String> {
     }
 }
 
+/// The messages in an expansion: what stands in its `compile_error!`s.
+pub(crate) fn messages(expanded: &TokenStream) -> Vec<String> {
+    let text = normal(expanded.clone());
+    let parts = text.split("compile_error ! { ").skip(1);
+    parts
+        .map(|part| syn::parse_str::<syn::LitStr>(part.split(" }").next().unwrap()).unwrap().value())
+        .collect()
+}
+
 /// Tokens as text, one space apart, without what rustfmt adds or takes away: commas before what closes a list.
 pub(crate) fn normal(tokens: TokenStream) -> String {
     let mut words = Vec::new();

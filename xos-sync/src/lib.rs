@@ -31,6 +31,9 @@ pub mod args;
 mod backoff;
 mod beside;
 mod bus;
+#[cfg(test)]
+#[path = "../../xos-model-client/tests/fuzz/choices.rs"]
+mod choices;
 pub mod config;
 mod context;
 mod core;
@@ -64,7 +67,7 @@ mod verbs;
 #[doc(hidden)]
 pub mod __private {
     pub use crate::entry::{run_main, run_main_with, run_test, run_test_with};
-    pub use crate::shell::clock::pretend_now;
+    pub use crate::shell::sabotage::Sabotage;
     pub use xos_model_client::__private::*;
 }
 
@@ -85,4 +88,6 @@ pub use tracing;
 pub use verbs::{object_table, open_read_only};
 pub use xos_model_client as model_client;
 pub use xos_model_client::models;
+#[cfg(feature = "embedded")]
+pub use xos_sync_derive::simulation;
 pub use xos_sync_derive::{main, test};

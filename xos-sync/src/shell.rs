@@ -34,6 +34,7 @@ mod polls;
 pub(crate) mod questions;
 mod reads;
 mod runs;
+pub(crate) mod sabotage;
 mod status;
 mod waits;
 mod worker;
@@ -58,6 +59,7 @@ use self::polls::{Polls, WatchedRead};
 use self::questions::Questions;
 use self::reads::{ReadDone, Reads};
 use self::runs::{Home, Running};
+use self::sabotage::Broken;
 use self::waits::{Looked, Waits};
 use self::writes::{WriteDone, Writes};
 use crate::context::Around;
@@ -149,6 +151,8 @@ pub(crate) struct Shell {
     cannot_store: bool,
     stopping: Option<Stopping>,
     drained: bool,
+    /// Only a test of the simulator breaks it.
+    broken: Broken,
     /// For `--once`: how many steps had been begun when everything was read for the last time.
     confirmed: Option<u64>,
     span: Span,
@@ -220,6 +224,7 @@ impl Shell {
             cannot_store: false,
             stopping: None,
             drained: false,
+            broken: Broken::chosen(),
             confirmed: None,
             span,
             options,

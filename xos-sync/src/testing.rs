@@ -38,7 +38,12 @@ mod bus;
 mod faulty;
 mod journal;
 mod mock;
+pub mod simulate;
 
 pub use faulty::{Call, Fault, Faulty, Rule};
 pub use journal::{Entry, Journal, Outcome};
 pub use mock::MockAccessor;
+#[doc(inline)]
+pub use simulate::{
+    Backend, BackendError, Oracle, Place, Random, Report, Simulation, Trouble, Violation, simulate,
+};

@@ -1,17 +1,8 @@
 use super::*;
-use crate::testing::normal;
+use crate::testing::{messages, normal};
 
 fn tokens(source: &str) -> TokenStream {
     source.parse().unwrap()
-}
-
-/// The messages in an expansion: what stands in its `compile_error!`s.
-fn messages(expanded: &TokenStream) -> Vec<String> {
-    let text = normal(expanded.clone());
-    let parts = text.split("compile_error ! { ").skip(1);
-    parts
-        .map(|part| syn::parse_str::<syn::LitStr>(part.split(" }").next().unwrap()).unwrap().value())
-        .collect()
 }
 
 #[track_caller]

@@ -19,18 +19,26 @@ pub(crate) struct Clock {
 }
 
 thread_local! {
-    static PRETENDED: Cell<Option<Timestamp>> = const { Cell::new(None) };
+    static PRETENDED: Cell<Option<(Instant, Timestamp)>> = const { Cell::new(None) };
 }
 
-/// Lets clocks that this thread starts begin at this time: a simulation that a seed repeats has one of its own.
-pub fn pretend_now(time: Option<Timestamp>) {
-    PRETENDED.set(time);
+/// For clocks that this thread starts from now on it is this time now: a simulation that a seed repeats has one of its own.
+pub(crate) fn pretend_now(time: Option<Timestamp>) {
+    PRETENDED.set(time.map(|time| (Instant::now(), time)));
+}
+
+/// The time now, as far as this thread is told.
+fn time_now(now: Instant) -> Timestamp {
+    let Some((then, time)) = PRETENDED.get() else { return Timestamp::now() };
+    let since = now.saturating_duration_since(then).as_micros();
+    Timestamp::from_micros(time.micros().saturating_add(i64::try_from(since).unwrap_or(i64::MAX)))
 }
 
 impl Clock {
     /// A clock that starts now.
     pub(crate) fn new() -> Self {
-        Clock { start: Instant::now(), start_time: PRETENDED.get().unwrap_or_else(Timestamp::now) }
+        let start = Instant::now();
+        Clock { start, start_time: time_now(start) }
     }
 
     /// Now, for the engine.
@@ -48,9 +56,47 @@ impl Clock {
         Moment(((seconds - self.start_time.seconds()) * 1000.0).clamp(0.0, 1e15) as u64)
     }
 
+    /// The moment of a time that was chosen at another one, both in seconds since 1970.
+    ///
+    /// What was chosen in the future shows that the world's clock was set back between two programs. Then the delay counts
+    /// from the start of this one: else an object would wait for as long as the clock was set back.
+    pub(crate) fn moment_after(&self, chosen: Option<f64>, seconds: f64) -> Moment {
+        let moment = self.moment_of(seconds);
+        let now = self.time_of(self.now()).seconds();
+        match chosen.filter(|chosen| *chosen > now) {
+            Some(chosen) => moment.min(Moment(((seconds - chosen) * 1000.0).clamp(0.0, 1e15) as u64)),
+            None => moment,
+        }
+    }
+
     /// The time of a moment, for the core.
     pub(crate) fn time_of(&self, moment: Moment) -> Timestamp {
         let since = i64::try_from(moment.0).unwrap_or(i64::MAX).saturating_mul(1000);
         Timestamp::from_micros(self.start_time.micros().saturating_add(since))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_set_back_makes_nobody_wait_longer() {
+        pretend_now(Some(Timestamp::from_seconds(1_700_000_000.0)));
+        let clock = Clock::new();
+        pretend_now(None);
+        let check = |chosen: f64, seconds: f64, expected: u64| {
+            let at = |offset: f64| 1_700_000_000.0 + offset;
+            assert_eq!(
+                clock.moment_after(Some(at(chosen)), at(seconds)),
+                Moment(expected),
+                "{chosen} {seconds}"
+            );
+        };
+        // It failed 10 s ago, and is due in 20 s; it was due before.
+        check(-10.0, 20.0, 20_000);
+        check(-30.0, -20.0, 0);
+        // It failed tomorrow, to be tried again 30 s later.
+        check(86_400.0, 86_430.0, 30_000);
     }
 }

@@ -133,7 +133,8 @@ fn recheck_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Option<Moment> {
     }
     let register = Register::read(value(record, leaf.at.register).as_text().unwrap_or_default());
     let latest = clock.now() + interval;
-    let due = register.last_success.map(|time| clock.moment_of(time + interval.as_secs_f64()));
+    let due = register.last_success;
+    let due = due.map(|time| clock.moment_after(Some(time), time + interval.as_secs_f64()));
     Some(due.map_or(latest, |due| due.min(latest)))
 }
 
@@ -162,21 +163,10 @@ fn retry_of(leaf: &Leaf, record: &Record, clock: &Clock) -> Option<Retry> {
     Some(Retry {
         version: version_of(register.version()?),
         attempts: u16::try_from(register.exponent).unwrap_or(u16::MAX),
-        next_run: next_run(&register, clock),
+        next_run: clock.moment_after(register.last_failure, register.next_run),
         kind: register.failure_kind(),
         text: TextHash::of(last_message(status)),
     })
-}
-
-/// When what failed is due. Never later than it had to wait at all: a clock that was set back in between makes nobody
-/// wait for what it lacks.
-fn next_run(register: &Register, clock: &Clock) -> Moment {
-    let due = clock.moment_of(register.next_run);
-    let delay = register.last_failure.map(|failed| Duration::try_from_secs_f64(register.next_run - failed));
-    match delay {
-        Some(Ok(delay)) => due.min(clock.now() + delay),
-        _ => due,
-    }
 }
 
 /// The links of a record to objects it has to wait for.

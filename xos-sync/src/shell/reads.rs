@@ -359,6 +359,9 @@ impl Shell {
             for (at, record) in answer.records.iter().enumerate() {
                 let Some(record) = record else { continue };
                 let status = facts::status_of(leaf, record, &self.clock);
+                if self.loses(facts::key_of(leaf.root, status.id), leaf, record, why) {
+                    continue;
+                }
                 let start = links.len();
                 if status.asks_for_work() {
                     facts::links_of(leaf, record, &mut links);

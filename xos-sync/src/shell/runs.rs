@@ -108,7 +108,7 @@ impl Shell {
         let cached = self.reads.cache.take(key).filter(|(read, _)| *read >= fresh_from);
         if self.core_down {
             self.finish(run, Outcome::Interrupted);
-        } else if claim {
+        } else if claim && !self.broken.skips_claims() {
             self.claim(run);
         } else if let Some((read, record)) = cached
             && self.layout.leaf(leaf).is_some_and(|leaf| leaf.reverse.is_empty())
@@ -146,6 +146,7 @@ impl Shell {
         if wanted {
             self.tell(Event::Fetched(run, &fact));
             if !self.is_parked(run, leaf, &record) {
+                self.store_early(run, leaf, &record);
                 self.work_on(run, leaf, record);
             }
         } else {
@@ -225,8 +226,9 @@ impl Shell {
         };
         running.worked_on = facts::worked_on(leaf, &record, lane);
         running.context = Some(context.clone());
-        let job =
-            Job { run, verb: running.verb, leaf: running.leaf, id: running.id(), record, context, span };
+        let (verb, id) = (running.verb, running.id());
+        self.call_twice(verb, leaf, &record, &context);
+        let job = Job { run, verb, leaf: leaf.id, id, record, context, span };
         self.at_work += 1;
         self.begun += 1;
         self.crew.add(&home, job);

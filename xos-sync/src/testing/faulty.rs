@@ -18,7 +18,7 @@ use super::journal::{Entry, Journal, Outcome};
 /// Any accessor, with faults: errors before or after a call took effect, delays, gaps in the feed, a core that goes
 /// away.
 ///
-/// Faults come by [`Rule`], or at random from a seed, so that a run can be repeated.
+/// Faults come by [`Rule`]. At random, from a seed, they come in a [simulation](super::simulate).
 pub struct Faulty<A> {
     inner: Arc<A>,
     state: Arc<Mutex<State>>,
@@ -29,7 +29,6 @@ pub struct Faulty<A> {
 struct State {
     rules: Vec<Rule>,
     away: bool,
-    random: Option<Random>,
 }
 
 /// The kind of a call.
@@ -140,32 +139,10 @@ impl Rule {
     }
 }
 
-/// Faults at random: a xorshift generator, so that a seed repeats.
-struct Random {
-    state: u64,
-    one_in: u64,
-}
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.state ^= self.state << 13;
-        self.state ^= self.state >> 7;
-        self.state ^= self.state << 17;
-        self.state
-    }
-
-    fn fault(&mut self) -> Option<Fault> {
-        if !self.next().is_multiple_of(self.one_in) {
-            return None;
-        }
-        Some(if self.next().is_multiple_of(2) { Fault::Away } else { Fault::AnswerLost })
-    }
-}
-
 impl<A: ModelAccessor> Faulty<A> {
     /// This accessor, without faults yet.
     pub fn new(inner: A) -> Self {
-        let state = State { rules: Vec::new(), away: false, random: None };
+        let state = State { rules: Vec::new(), away: false };
         Faulty {
             inner: Arc::new(inner),
             state: Arc::new(Mutex::new(state)),
@@ -189,13 +166,6 @@ impl<A: ModelAccessor> Faulty<A> {
         self.state().rules.push(rule);
     }
 
-    /// One call in `one_in` fails at random: away, or with its answer lost. 0 ends it.
-    pub fn inject_at_random(&self, seed: u64, one_in: u64) {
-        let random =
-            (one_in > 0).then(|| Random { state: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1, one_in });
-        self.state().random = random;
-    }
-
     /// The core goes away: every call fails until [`come_back`](Faulty::come_back), and the feed says so.
     pub fn go_away(&self) {
         self.state().away = true;
@@ -211,9 +181,7 @@ impl<A: ModelAccessor> Faulty<A> {
 
     /// Takes the faults back that have not hit anything yet.
     pub fn mend(&self) {
-        let mut state = self.state();
-        state.rules.clear();
-        state.random = None;
+        self.state().rules.clear();
     }
 
     /// The feed loses its place: whoever reads it has to read everything again.
@@ -230,8 +198,7 @@ impl<A: ModelAccessor> Faulty<A> {
         if state.away {
             return Some(Fault::Away);
         }
-        let by_rule = state.rules.iter_mut().find_map(|rule| rule.hits(call, model, fields));
-        by_rule.or_else(|| state.random.as_mut().and_then(Random::fault))
+        state.rules.iter_mut().find_map(|rule| rule.hits(call, model, fields))
     }
 
     /// Makes one call with its fault.

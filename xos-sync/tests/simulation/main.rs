@@ -1,78 +1,46 @@
-//! A whole synchronizer against a core in memory, from a seed and in virtual time: clients that create, change and
-//! delete, steps and policies that succeed, fail, wait, hang and panic, a core that loses answers, changes and itself, a program that
-//! is stopped and killed.
+//! The SDK's own synchronizer in the simulator: steps and policies that succeed, fail, wait, hang and panic, two steps on
+//! one object, steps that read and write the core, objects that link to each other.
 //!
-//! Checked: never two handlers at once on one object; when the troubles end, every live object is OK as it is and every
-//! deleted one is purged; what a step had ever been started for reached `delete_record` before it was purged, and what a
-//! policy had been called for `handle_delete`.
-//!
-//! One seed again: `SEED=17 cargo test -p xos-sync --test simulation one_seed -- --nocapture`
+//! One seed again, with its log: `SEED=17 cargo test -p xos-sync --test simulation whatever -- --nocapture`
+//! Many seeds: `SEEDS=100000 cargo test --release -p xos-sync --test simulation whatever -- --nocapture`
 #![cfg(feature = "embedded")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod broken;
 mod models;
 mod policies;
-mod random;
 mod steps;
-mod world;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use policies::{PoliceBadge, PoliceService};
+use steps::{SyncBase, SyncInstance, SyncService};
+use xos_sync::prelude::*;
+use xos_sync::testing::{Backend, Oracle, Trouble, simulate};
 
-use world::World;
-
-/// Seeds in one test; there are four tests, so that they use the processors there are.
-const SEEDS: u64 = 50;
-
-/// One life; what was asked of the core in it, as a number.
-fn run(seed: u64) -> Result<u64, String> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap();
-    let end = catch_unwind(AssertUnwindSafe(|| runtime.block_on(World::live(seed))));
-    end.unwrap_or_else(|_| Err("it panicked".into()))
+/// Each kind of handler, and each way in which one can end.
+fn everything(backend: Backend) -> Synchronizer {
+    Synchronizer::new("sim")
+        .sync_step(SyncInstance(backend.clone()))
+        .sync_step(SyncService(backend.clone()))
+        .sync_step(SyncBase(backend.clone()))
+        .policy(PoliceService(backend.clone()))
+        .policy(PoliceBadge(backend))
 }
 
-fn run_all(seeds: std::ops::Range<u64>) {
-    for seed in seeds {
-        if let Err(problem) = run(seed) {
-            panic!(
-                "seed {seed}: {problem}\nagain: SEED={seed} cargo test -p xos-sync --test simulation one_seed -- --nocapture"
-            );
-        }
+#[xos_sync::simulation(seeds = 200)]
+fn whatever_happens_it_comes_to_rest(backend: Backend) -> Synchronizer {
+    everything(backend)
+}
+
+#[test]
+fn a_seed_repeats_and_all_is_exercised() {
+    let run = |threads| simulate(everything).seeds(1000..1032).threads(threads).run();
+    let (one, other) = (run(1), run(2));
+    assert!(one.is_ok(), "{:?}", one.violations());
+    assert_eq!(one.fingerprint(), other.fingerprint());
+    for kind in Trouble::ALL {
+        assert!(one.troubles(*kind) > 0, "never: {kind}\n{one}");
     }
-}
-
-#[test]
-fn whatever_happens_it_comes_to_rest_1() {
-    run_all(0..SEEDS);
-}
-
-#[test]
-fn whatever_happens_it_comes_to_rest_2() {
-    run_all(SEEDS..2 * SEEDS);
-}
-
-#[test]
-fn whatever_happens_it_comes_to_rest_3() {
-    run_all(2 * SEEDS..3 * SEEDS);
-}
-
-#[test]
-fn whatever_happens_it_comes_to_rest_4() {
-    run_all(3 * SEEDS..4 * SEEDS);
-}
-
-/// The seed of the variable `SEED`, with its log; without the variable, that of no other test.
-#[test]
-fn one_seed() {
-    let given = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    if given.is_some() {
-        tracing_subscriber::fmt().with_max_level(tracing::Level::DEBUG).with_test_writer().init();
+    for oracle in Oracle::ALL {
+        assert!(one.checked(*oracle) > 0, "never looked at: {oracle}\n{one}");
     }
-    let seed = given.unwrap_or(u64::MAX);
-    run_all(seed..seed.saturating_add(1));
-}
-
-#[test]
-fn a_seed_repeats() {
-    assert_eq!(run(4711), run(4711));
 }

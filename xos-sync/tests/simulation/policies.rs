@@ -1,24 +1,18 @@
 //! Policies that do what they like: beside a step on services, alone on badges.
 
 use xos_sync::prelude::*;
+use xos_sync::testing::Backend;
 
 use crate::models::{SimBadge, SimService};
-use crate::steps::Outside;
-
-/// What policies did for services.
-pub(crate) const OF_SERVICES: &str = "Service policy";
-
-/// The root of badges, at which only policies look.
-pub(crate) const BADGES: &str = "SimBadge";
+use crate::steps::something_happens;
 
 /// A policy on services, which writes them.
-pub(crate) struct PoliceService(pub(crate) Outside);
+pub(crate) struct PoliceService(pub(crate) Backend);
 
 impl PoliceService {
     async fn handle(&self, ctx: &Context, o: &mut SimService) -> StepResult {
-        let _taken = self.0.take(("Service", o.id.get()), o.backend_need_delete_policy);
-        self.0.touch((OF_SERVICES, o.id.get()), true);
-        self.0.act(ctx).await?;
+        something_happens(&self.0, ctx).await?;
+        self.0.put(format!("quota of {}", o.id), &o.note).await?;
         // Due again is only its step.
         o.service.description = Some(o.note.clone());
         ctx.save(o).await?;
@@ -38,21 +32,19 @@ impl ModelPolicy for PoliceService {
     }
 
     async fn handle_delete(&self, ctx: &Context, o: &SimService) -> StepResult {
-        let _taken = self.0.take(("Service", o.id.get()), true);
-        self.0.act(ctx).await?;
-        self.0.touch((OF_SERVICES, o.id.get()), false);
+        something_happens(&self.0, ctx).await?;
+        self.0.delete(&format!("quota of {}", o.id)).await?;
         Ok(())
     }
 }
 
 /// A policy on badges.
-pub(crate) struct PoliceBadge(pub(crate) Outside);
+pub(crate) struct PoliceBadge(pub(crate) Backend);
 
 impl PoliceBadge {
     async fn handle(&self, ctx: &Context, o: &SimBadge) -> StepResult {
-        let _taken = self.0.take((BADGES, o.base.id.get()), o.base.backend_need_delete_policy);
-        self.0.touch((BADGES, o.base.id.get()), true);
-        self.0.act(ctx).await
+        something_happens(&self.0, ctx).await?;
+        Ok(self.0.put(format!("badge {}", o.id), &o.note).await?)
     }
 }
 
@@ -68,9 +60,8 @@ impl ModelPolicy for PoliceBadge {
     }
 
     async fn handle_delete(&self, ctx: &Context, o: &SimBadge) -> StepResult {
-        let _taken = self.0.take((BADGES, o.base.id.get()), true);
-        self.0.act(ctx).await?;
-        self.0.touch((BADGES, o.base.id.get()), false);
+        something_happens(&self.0, ctx).await?;
+        self.0.delete(&format!("badge {}", o.id)).await?;
         Ok(())
     }
 

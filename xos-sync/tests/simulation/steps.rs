@@ -1,201 +1,114 @@
-//! Steps that do what they like, and what they did outside.
+//! Steps that do what they like.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use xos_sync::model_client::Model;
 use xos_sync::prelude::*;
+use xos_sync::testing::Backend;
 
 use crate::models::{SimInstance, SimService};
-use crate::random::Random;
 
-/// The world outside the core.
-#[derive(Clone)]
-pub(crate) struct Outside {
-    pub(crate) random: Random,
-    state: Arc<Mutex<State>>,
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Takes a while, and may go wrong, in each way that there is.
+pub(crate) async fn something_happens(backend: &Backend, ctx: &Context) -> StepResult {
+    if backend.one_in(2) {
+        tokio::time::sleep(backend.delay(Duration::from_secs(20))).await;
+    }
+    if backend.one_in(24) {
+        return Err("it failed".into());
+    }
+    if backend.one_in(24) {
+        return Err(StepError::deferred("too early"));
+    }
+    if backend.one_in(24) {
+        return Err(StepError::innocuous("nothing done"));
+    }
+    if backend.one_in(24) {
+        return Err(StepError::failed("soon").retry_after(backend.delay(Duration::from_secs(5))));
+    }
+    if backend.one_in(48) {
+        panic!("a step that panics");
+    }
+    if backend.one_in(48) {
+        std::future::pending::<()>().await;
+    }
+    if backend.one_in(24) {
+        ctx.recheck_after(backend.delay(MINUTE));
+    }
+    if backend.one_in(24) {
+        ctx.until_superseded().await;
+    }
+    Ok(())
 }
 
-#[derive(Default)]
-struct State {
-    /// Nothing goes wrong any more.
-    calm: bool,
-    /// Objects a handler is at work on.
-    taken: BTreeSet<Key>,
-    objects: BTreeMap<Key, Traces>,
-    problems: Vec<String>,
-    runs: u64,
-}
-
-/// Root and id.
-type Key = (&'static str, i32);
-
-/// What is left of an object outside.
-#[derive(Clone, Copy, Default)]
-struct Traces {
-    /// A step was started that no successful `delete_record` followed.
-    touched: bool,
-}
-
-/// While it lives, a handler is at work on the object.
-pub(crate) struct Taken {
-    outside: Outside,
-    key: Key,
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.outside.state.lock().unwrap().taken.remove(&self.key);
-    }
-}
-
-impl Outside {
-    pub(crate) fn new(random: Random) -> Self {
-        Outside { random, state: Arc::default() }
-    }
-
-    pub(crate) fn calm_down(&self) {
-        self.state.lock().unwrap().calm = true;
-    }
-
-    fn is_calm(&self) -> bool {
-        self.state.lock().unwrap().calm
-    }
-
-    pub(crate) fn problems(&self) -> Vec<String> {
-        self.state.lock().unwrap().problems.clone()
-    }
-
-    /// How many handlers were started.
-    pub(crate) fn runs(&self) -> u64 {
-        self.state.lock().unwrap().runs
-    }
-
-    /// Objects of a root that are there outside.
-    pub(crate) fn touched(&self, root: &'static str) -> Vec<i32> {
-        let state = self.state.lock().unwrap();
-        let touched = state.objects.iter().filter(|((of, _), traces)| *of == root && traces.touched);
-        touched.map(|((_, id), _)| *id).collect()
-    }
-
-    pub(crate) fn take(&self, key: Key, claimed: bool) -> Taken {
-        let mut state = self.state.lock().unwrap();
-        state.runs += 1;
-        if !state.taken.insert(key) {
-            state.problems.push(format!("two handlers at once on {} {}", key.0, key.1));
-        }
-        if !claimed {
-            state.problems.push(format!("{} {} was not claimed before its step", key.0, key.1));
-        }
-        Taken { outside: self.clone(), key }
-    }
-
-    pub(crate) fn touch(&self, key: Key, touched: bool) {
-        self.state.lock().unwrap().objects.entry(key).or_default().touched = touched;
-    }
-
-    /// Takes a while, and may go wrong.
-    pub(crate) async fn act(&self, ctx: &Context) -> StepResult {
-        if self.is_calm() {
-            return Ok(());
-        }
-        if self.random.one_in(2) {
-            tokio::time::sleep(self.random.millis(20_000)).await;
-        }
-        match self.random.below(24) {
-            0 => Err("it failed".into()),
-            1 => Err(StepError::failed(format!("failure {}", self.random.below(3)))),
-            2 => Err(StepError::deferred("too early")),
-            3 => Err(StepError::innocuous("nothing done")),
-            4 => Err(StepError::failed("soon").retry_after(self.random.millis(5_000))),
-            5 => panic!("a step that panics"),
-            6 => {
-                std::future::pending::<()>().await;
-                Ok(())
-            }
-            7 => {
-                ctx.recheck_after(self.random.millis(60_000));
-                Ok(())
-            }
-            8 => {
-                ctx.until_superseded().await;
-                Ok(())
-            }
-            _ => Ok(()),
-        }
-    }
-}
-
-/// A step on services.
-pub(crate) struct SyncService(pub(crate) Outside);
+/// A step on services: a resource that is made once and changed then.
+pub(crate) struct SyncService(pub(crate) Backend);
 
 impl SyncStep for SyncService {
     type Model = SimService;
 
     async fn sync_record(&self, ctx: &Context, o: &mut SimService) -> StepResult {
-        let _taken = self.0.take(("Service", o.id.get()), o.backend_need_delete);
-        self.0.touch(("Service", o.id.get()), true);
-        self.0.act(ctx).await
+        let key = format!("service {}", o.id);
+        if self.0.get(&key).await?.is_none() {
+            self.0.create(&key, "").await?;
+        }
+        something_happens(&self.0, ctx).await?;
+        Ok(self.0.put(key, &o.note).await?)
     }
 
     async fn delete_record(&self, ctx: &Context, o: &SimService) -> StepResult {
-        let _taken = self.0.take(("Service", o.id.get()), true);
-        self.0.act(ctx).await?;
-        self.0.touch(("Service", o.id.get()), false);
+        something_happens(&self.0, ctx).await?;
+        self.0.delete(&format!("service {}", o.id)).await?;
         Ok(())
     }
 }
 
-/// A step on instances, which reads and sometimes writes the core.
-pub(crate) struct SyncInstance(pub(crate) Outside);
+/// A step on instances, which reads and writes the core, and waits.
+pub(crate) struct SyncInstance(pub(crate) Backend);
 
 impl SyncStep for SyncInstance {
     type Model = SimInstance;
 
     async fn sync_record(&self, ctx: &Context, o: &mut SimInstance) -> StepResult {
-        let _taken = self.0.take(("ServiceInstance", o.id.get()), o.backend_need_delete);
-        self.0.touch(("ServiceInstance", o.id.get()), true);
         let owner: SimService = ctx.leaf(&o.owner).await?;
-        self.0.act(ctx).await?;
-        if !self.0.is_calm() && self.0.random.one_in(10) {
-            return Err(StepError::wait_for(&o.owner).retry_after(self.0.random.millis(300_000)));
+        something_happens(&self.0, ctx).await?;
+        if self.0.one_in(10) {
+            return Err(StepError::wait_for(&o.owner).retry_after(self.0.delay(5 * MINUTE)));
         }
-        if self.0.random.one_in(3) {
-            ctx.wait_for(policed(&owner).at_most(self.0.random.millis(300_000))).await?;
+        if self.0.one_in(3) {
+            ctx.wait_for(policed(&owner).at_most(self.0.delay(5 * MINUTE))).await?;
         }
-        if self.0.random.one_in(4) {
-            o.service_specific_attribute = Some(owner.note.clone());
-            ctx.save(o).await?;
-        }
+        self.0.put(format!("instance {}", o.id), &o.note).await?;
+        // Where nothing changes, nothing is saved.
+        let is_early = o.note.starts_with(['a', 'b', 'c', 'd', 'e', 'f']);
+        o.service_specific_attribute = Some(if is_early { o.note.clone() } else { String::new() });
+        ctx.save(o).await?;
         Ok(())
     }
 
     async fn delete_record(&self, ctx: &Context, o: &SimInstance) -> StepResult {
-        let _taken = self.0.take(("ServiceInstance", o.id.get()), true);
-        self.0.act(ctx).await?;
-        self.0.touch(("ServiceInstance", o.id.get()), false);
+        something_happens(&self.0, ctx).await?;
+        self.0.delete(&format!("instance {}", o.id)).await?;
         Ok(())
     }
 
     fn requested_interval(&self) -> Option<Duration> {
-        Some(Duration::from_secs(900))
+        Some(15 * MINUTE)
     }
 }
 
 /// A second handler, on the base of instances: it runs after the first.
-pub(crate) struct SyncBase(pub(crate) Outside);
+pub(crate) struct SyncBase(pub(crate) Backend);
 
 impl SyncStep for SyncBase {
     type Model = ServiceInstance;
 
-    async fn sync_record(&self, ctx: &Context, o: &mut ServiceInstance) -> StepResult {
-        let _taken = self.0.take(("ServiceInstance", o.id.get()), o.backend_need_delete);
-        self.0.act(ctx).await
+    async fn sync_record(&self, ctx: &Context, _o: &mut ServiceInstance) -> StepResult {
+        something_happens(&self.0, ctx).await
     }
 
-    async fn delete_record(&self, _ctx: &Context, o: &ServiceInstance) -> StepResult {
-        let _taken = self.0.take(("ServiceInstance", o.id.get()), true);
+    async fn delete_record(&self, _ctx: &Context, _o: &ServiceInstance) -> StepResult {
         Ok(())
     }
 
