@@ -1,7 +1,5 @@
 //! From a record to what the engine has to know of it.
 
-use std::time::Duration;
-
 use xos_model_client::{ObjectId, Record, Timestamp, Value};
 
 use super::clock::Clock;
@@ -247,22 +245,5 @@ mod tests {
         for (time, version) in times.iter().zip(versions) {
             assert_eq!(time_of(version).seconds().to_bits(), time.to_bits());
         }
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_lets_nobody_wait_longer() {
-        let clock = Clock::new();
-        let hour = 3600.0;
-        let now = clock.time_of(clock.now()).seconds();
-        let check = |failed: Option<f64>, next_run: f64, least: u64, most: u64| {
-            let register = Register { next_run, last_failure: failed, ..Register::default() };
-            let wait = super::next_run(&register, &clock).0.saturating_sub(clock.now().0);
-            assert!((least..=most).contains(&wait), "{register:?}: {wait} ms");
-        };
-        check(Some(now - 10.0), now + 50.0, 40_000, 50_000);
-        check(Some(now + hour), now + hour + 60.0, 50_000, 60_000);
-        check(Some(now - hour), now - hour + 60.0, 0, 0);
-        check(None, now + hour, 3_590_000, 3_600_000);
-        check(Some(now + hour), now, 0, 0);
     }
 }

@@ -176,7 +176,7 @@ fn setting(choices: &mut Choices<'_>) -> (String, String) {
     let mut count = || i32::from(choices.byte()) - 3;
     let value = match kind {
         // Nothing but a secret may be shown; so only secrets are this one.
-        _ if key.kind == Kind::Secret => match choices.below(5) {
+        _ if matches!(key.kind, Kind::Secret) => match choices.below(5) {
             0 => SECRET.to_owned(),
             1 => format!("'{SECRET}'"),
             2 => format!("[{SECRET}]"),

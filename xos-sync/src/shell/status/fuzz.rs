@@ -107,7 +107,7 @@ fn object(choices: &mut Choices<'_>) -> String {
 fn check_register(text: &str, clock: &Clock) {
     let register = Register::read(text);
     let written = register.write();
-    assert_eq!(Register::read(&written), register, "{text:?} became {written:?}");
+    assert!(is_same(&Register::read(&written), &register), "{text:?} became {written:?}");
     // What the engine is told of it.
     let _ = clock.moment_of(register.next_run);
     if let Some(time) = register.last_success {
@@ -132,9 +132,25 @@ fn check_register(text: &str, clock: &Clock) {
     let failed = register.failure(now, clock_time(register.next_run), attempts, version, kind);
     for next in [failed, Register::success(now)] {
         let written = next.write();
-        assert_eq!(Register::read(&written), next);
+        assert!(is_same(&Register::read(&written), &next), "{next:?} became {written:?}");
         assert!(written.len() <= LONGEST && written.is_ascii(), "{} bytes: {written}", written.len());
     }
+}
+
+/// The last digits of a double may change when it is read: hence the version is a text. All else is exact.
+fn is_same(one: &Register, other: &Register) -> bool {
+    let exact = |register: &Register| Register {
+        next_run: 0.0,
+        last_success: register.last_success.map(|_| 0.0),
+        last_failure: register.last_failure.map(|_| 0.0),
+        ..register.clone()
+    };
+    let doubles =
+        |register: &Register| [Some(register.next_run), register.last_success, register.last_failure];
+    let near = |one: f64, other: f64| (one - other).abs() <= one.abs() * 1e-12 + f64::MIN_POSITIVE;
+    let mut doubles = doubles(one).into_iter().zip(doubles(other));
+    exact(one) == exact(other)
+        && doubles.all(|(one, other)| near(one.unwrap_or_default(), other.unwrap_or_default()))
 }
 
 /// The engine gives no time that is not finite.
@@ -149,7 +165,8 @@ fn check_status(text: &str) {
     assert!(news.is_ascii() && news.len() <= LONGEST);
     let status = with_message(&message(status), &news);
     assert!(status.is_ascii() && status.len() <= LONGEST, "{} bytes", status.len());
-    if !news.contains(SEPARATOR.trim()) {
+    // Half a separator at the end of one message makes a whole one with what follows.
+    if !text.replace(SEPARATOR, "").contains('/') && !news.contains('/') {
         // The newest message shows, and saying it again changes nothing.
         assert!(status.contains(&news), "{news:?} is not in {status:?}");
         assert_eq!(with_message(&status, &news), status);
@@ -157,12 +174,12 @@ fn check_status(text: &str) {
 }
 
 #[test]
-fn a_register_that_is_deep_or_long_is_a_new_one() {
+fn a_register_that_is_deep_or_long_is_read_all_the_same() {
     for text in
         ["[".repeat(100_000), "{\"a\":".repeat(100_000), "9".repeat(1_000_000), "\"".repeat(1_000_000)]
     {
         assert_eq!(Register::read(&text), Register::default());
     }
     let deep = format!("{{\"more\": {}1{}, \"exponent\": 2}}", "[".repeat(100_000), "]".repeat(100_000));
-    assert_eq!(Register::read(&deep), Register::default());
+    assert_eq!(Register::read(&deep).exponent, 2, "what it does not know is skipped, however deep");
 }
