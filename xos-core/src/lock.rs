@@ -40,9 +40,18 @@ impl fmt::Display for InUse {
 pub(crate) struct Lock {
     file: File,
     database: PathBuf,
-    /// Which files were found: the one that is locked, and the database.
     locked: Identity,
-    opened: Option<Identity>,
+    opened: Option<Opened>,
+}
+
+/// A database that is open: it has to stay where it is.
+///
+/// A file that was deleted can be used as long as it is open, and is lost when it is closed: what was stored there must
+/// not be called stored. And what another file in its place holds is not what this process knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    database: PathBuf,
+    file: Option<Identity>,
 }
 
 /// Which file something is, whatever it is called.
@@ -79,26 +88,42 @@ impl Lock {
 
     /// The database is open from now on: it has to stay where it is.
     pub(crate) fn opened(&mut self) {
-        self.opened = std::fs::metadata(&self.database).ok().map(|found| identity(&found));
+        self.opened = Some(Opened::at(&self.database));
     }
 
-    /// Whether the database is still the file that was opened, and nobody else can have it.
-    ///
-    /// A file that was deleted can be written as long as it is open, and is lost when it is closed: what was stored
-    /// there must not be called stored. Without the file that is locked, another process could have the database too;
-    /// then it is locked anew.
+    /// Whether the database is still the file that was opened, and nobody else can have it: without the file that is
+    /// locked, another process could. Then it is locked anew.
     pub(crate) fn check(&mut self) -> Result<()> {
-        if self.opened.is_some() && found_at(&self.database) != self.opened {
-            let problem = "was moved, deleted or replaced while this process has it, nothing was stored; \
-                 move it back, or stop this process before another file takes its place";
-            return Err(passing(&self.database, problem.to_owned(), None));
+        if let Some(opened) = &self.opened {
+            opened.check()?;
         }
         if found_at(&path_of(&self.database)) != Some(self.locked) {
             let mut anew = Lock::take(&self.database)?;
-            anew.opened = self.opened;
+            anew.opened = self.opened.take();
             *self = anew;
         }
         Ok(())
+    }
+}
+
+impl Opened {
+    /// The file that is found there now.
+    pub(crate) fn at(database: &Path) -> Self {
+        Opened { database: database.to_owned(), file: found_at(database) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.database
+    }
+
+    /// Whether it is still the same.
+    pub(crate) fn check(&self) -> Result<()> {
+        if found_at(&self.database) == self.file {
+            return Ok(());
+        }
+        let problem = "was moved, deleted or replaced while this process has it, nothing was stored; \
+             move it back, or stop this process before another file takes its place";
+        Err(passing(&self.database, problem.to_owned(), None))
     }
 }
 

@@ -85,7 +85,7 @@ impl Driver {
     }
 
     async fn some(&mut self) -> Result<(), Over> {
-        for _ in 0..1 + self.random.below(2) {
+        for _ in 0..=self.random.below(2) {
             self.create().await?;
         }
         let chosen = self.choose();
