@@ -14,7 +14,7 @@ use crate::args::Args;
 use crate::instant::{Instant, Records};
 use crate::kube;
 use crate::machine::{channel, every_millisecond};
-use crate::measure::{Sample, in_turns, percentiles, rate};
+use crate::measure::{Sample, in_turns, percentiles, processor_time, rate};
 use crate::ours::{self, Call, Running, config, runtime};
 use crate::report::Row;
 
@@ -57,6 +57,8 @@ pub fn run(args: &Args) -> Vec<Row> {
     for (at, name) in ["p50", "p99", "p99.9"].into_iter().enumerate() {
         rows.push(Row::new(format!("loaded, {name}"), "µs").ours(&ours[at]).beside(kube::name(), &peer[at]));
     }
+    let case = "loaded, processor time taken (who makes the changes included)";
+    rows.push(Row::new(case, "cores").ours(&ours[3]).beside(kube::name(), &peer[3]));
     rows
 }
 
@@ -122,6 +124,22 @@ impl Watch {
     }
 }
 
+/// How many cores' worth of processor time this process took while something went on.
+struct Processor {
+    start: Time,
+    before: Duration,
+}
+
+impl Processor {
+    fn start() -> Self {
+        Processor { start: Time::now(), before: processor_time() }
+    }
+
+    fn cores(&self) -> f64 {
+        processor_time().saturating_sub(self.before).as_secs_f64() / self.start.elapsed().as_secs_f64()
+    }
+}
+
 /// Changes one watched object in each millisecond, and as many others as the load asks for.
 async fn changes(rounds: usize, load: f64, mut change: impl FnMut(usize, bool)) {
     let mut tick = every_millisecond();
@@ -152,8 +170,11 @@ fn our_delays(rounds: usize, load: f64) -> Vec<f64> {
             }
             core.announce(id);
         }));
+        let processor = Processor::start();
         changed.await.expect("the changes end");
-        let delays = seen.delays().await;
+        let cores = processor.cores();
+        let mut delays = seen.delays().await;
+        delays.push(cores);
         running.stop().await;
         delays
     })
@@ -179,8 +200,11 @@ fn peer_delays(rounds: usize, load: f64) -> Vec<f64> {
             }
             requests.ask(id);
         }));
+        let processor = Processor::start();
         changed.await.expect("the changes end");
-        let delays = seen.delays().await;
+        let cores = processor.cores();
+        let mut delays = seen.delays().await;
+        delays.push(cores);
         kube::end(task).await;
         delays
     })
