@@ -55,7 +55,10 @@ pub async fn edit(core: &dyn ModelAccessor, ids: &[usize], text: &str) {
     let write = |id: &usize| Write {
         shape: shape.clone(),
         target: Target::Object(ObjectId::new(*id as i32)),
-        op: Op::Set { fields: vec![(at("abbreviated_name"), format!("{text} {id}").into())], touch: Default::default() },
+        op: Op::Set {
+            fields: vec![(at("abbreviated_name"), format!("{text} {id}").into())],
+            touch: Default::default(),
+        },
         by: Caller::Client,
         guard: Guard::None,
     };

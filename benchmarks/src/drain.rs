@@ -32,9 +32,9 @@ pub fn run(args: &Args, spans: &Spans) -> Vec<Row> {
             let case = format!("{count} objects, concurrency {concurrency}");
             medians.push(drain(args, &case, *count, (ours, peer), &mut rows));
         }
-        let (worst, best) = medians.iter().fold((f64::INFINITY, 0.0_f64), |(worst, best), rate| {
-            (worst.min(*rate), best.max(*rate))
-        });
+        let (worst, best) = medians
+            .iter()
+            .fold((f64::INFINITY, 0.0_f64), |(worst, best), rate| (worst.min(*rate), best.max(*rate)));
         let case = format!("slowest size / fastest size, concurrency {concurrency}");
         rows.push(Row::new(case, "share").ours(&Sample::new(vec![worst / best])).at_least(0.5));
     }

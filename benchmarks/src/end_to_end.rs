@@ -32,11 +32,10 @@ pub fn run(args: &Args, python: Option<&Python>, report: &Report) -> Vec<Row> {
         report.skipped("B6 beside kopf", &Python::how_to_install());
     }
     let mut kopf = || python.map_or_else(Vec::new, |python| kopf(python, count, single));
-    let [default, short, kopf] = in_turns(args.repeats(), [
-        &mut || ours(count, single, POLLS[0].1),
-        &mut || ours(count, single, POLLS[1].1),
-        &mut kopf,
-    ]);
+    let [default, short, kopf] = in_turns(
+        args.repeats(),
+        [&mut || ours(count, single, POLLS[0].1), &mut || ours(count, single, POLLS[1].1), &mut kopf],
+    );
     let peer = python.map(|python| format!("kopf {}", python.version("kopf")));
     let mut rows = Vec::new();
     for (ours, (polled, _)) in [(&default, POLLS[0]), (&short, POLLS[1])] {
@@ -56,7 +55,8 @@ pub fn run(args: &Args, python: Option<&Python>, report: &Report) -> Vec<Row> {
             row(5, "one edit to its step, p99", "ms"),
         ]);
         let rate = |at: usize| per_second(&ours[at], count);
-        let mut burst = Row::new(format!("{count} objects, core {polled}: edits done in a burst"), "changes/s");
+        let mut burst =
+            Row::new(format!("{count} objects, core {polled}: edits done in a burst"), "changes/s");
         burst = burst.ours(&rate(2));
         if let (Some(peer), Some(seconds)) = (&peer, kopf.get(2)) {
             burst = burst.beside(peer.clone(), &per_second(seconds, count));
@@ -67,7 +67,9 @@ pub fn run(args: &Args, python: Option<&Python>, report: &Report) -> Vec<Row> {
 }
 
 fn per_second(seconds: &Sample, count: usize) -> Sample {
-    Sample::new([seconds.min(), seconds.median(), seconds.max()].map(|seconds| count as f64 / seconds).to_vec())
+    Sample::new(
+        [seconds.min(), seconds.median(), seconds.max()].map(|seconds| count as f64 / seconds).to_vec(),
+    )
 }
 
 fn kopf(python: &Python, count: usize, single: usize) -> Vec<f64> {

@@ -19,8 +19,7 @@ pub fn run(args: &Args) -> Vec<Row> {
     let time = Duration::from_secs(if args.quick { 3 } else { 10 });
     let mut rows = Vec::new();
     for hot in [1, 3, 10] {
-        let [ours, peer] =
-            in_turns(args.repeats(), [&mut || ours(hot, time), &mut || peer(hot, time)]);
+        let [ours, peer] = in_turns(args.repeats(), [&mut || ours(hot, time), &mut || peer(hot, time)]);
         let case = |what: &str| format!("{hot} hot + {COLD} cold, {} s: {what}", time.as_secs());
         let never = Row::new(case("cold never served"), "objects");
         rows.push(never.ours(&ours[0]).beside(kube::name(), &peer[0]).exactly(0.0));

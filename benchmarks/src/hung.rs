@@ -103,7 +103,8 @@ fn peer(hung: usize, fast: usize) -> f64 {
             });
         let requests = controller.requests.clone();
         let run = async move {
-            // Until the hung ones have begun, nothing ends.
+            (1..=hung).for_each(|id| requests.ask(id));
+            // Until they have begun, nothing ends.
             tokio::select! {
                 _ = controller.run(1, Duration::MAX) => {}
                 () = begun.reached.notified() => {}

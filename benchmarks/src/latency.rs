@@ -14,7 +14,7 @@ use crate::args::Args;
 use crate::instant::{Instant, Records};
 use crate::kube;
 use crate::machine::{channel, every_millisecond};
-use crate::measure::{Sample, in_turns, percentiles, rate};
+use crate::measure::{Sample, in_turns, micros, percentiles, processor_time, rate};
 use crate::ours::{self, Call, Running, config, runtime};
 use crate::report::Row;
 
@@ -33,11 +33,12 @@ const SETTLE: Duration = Duration::from_millis(200);
 pub fn run(args: &Args) -> Vec<Row> {
     let rounds = if args.quick { 1_000 } else { 3_000 };
     let mut rows = Vec::new();
-    let [channel, ours, peer] = in_turns(args.repeats(), [
-        &mut || runtime().block_on(channel(rounds)),
-        &mut || our_delays(rounds, 0.0),
-        &mut || peer_delays(rounds, 0.0),
-    ]);
+    let [channel, ours, peer] = in_turns(
+        args.repeats(),
+        [&mut || runtime().block_on(channel(rounds)), &mut || our_delays(rounds, 0.0), &mut || {
+            peer_delays(rounds, 0.0)
+        }],
+    );
     for (at, name) in ["p50", "p99", "p99.9"].into_iter().enumerate() {
         let row = Row::new(format!("idle, {name}"), "µs")
             .ours(&ours[at])
@@ -45,18 +46,22 @@ pub fn run(args: &Args) -> Vec<Row> {
             .beside(kube::name(), &peer[at]);
         rows.push(if at == 0 { row.at_most_times(3.0) } else { row });
     }
+    let case = "idle, processor time of a change (who makes it included)";
+    rows.push(Row::new(case, "µs/change").ours(&ours[4]).beside(kube::name(), &peer[4]));
     let [ours, peer] =
         in_turns(args.repeats(), [&mut || vec![our_capacity()], &mut || vec![peer_capacity()]]);
     let (our_load, peer_load) = (ours[0].median() / 2.0, peer[0].median() / 2.0);
     let case = "changes taken at most (half of it is the load)";
     rows.push(Row::new(case, "changes/s").ours(&ours[0]).beside(kube::name(), &peer[0]));
-    let [ours, peer] = in_turns(args.repeats(), [
-        &mut || our_delays(rounds, our_load),
-        &mut || peer_delays(rounds, peer_load),
-    ]);
+    let [ours, peer] = in_turns(
+        args.repeats(),
+        [&mut || our_delays(rounds, our_load), &mut || peer_delays(rounds, peer_load)],
+    );
     for (at, name) in ["p50", "p99", "p99.9"].into_iter().enumerate() {
         rows.push(Row::new(format!("loaded, {name}"), "µs").ours(&ours[at]).beside(kube::name(), &peer[at]));
     }
+    let case = "loaded, processor time taken (who makes the changes included)";
+    rows.push(Row::new(case, "cores").ours(&ours[3]).beside(kube::name(), &peer[3]));
     rows
 }
 
@@ -122,6 +127,24 @@ impl Watch {
     }
 }
 
+/// How many cores' worth of processor time this process took while something went on.
+struct Processor {
+    start: Time,
+    before: Duration,
+}
+
+impl Processor {
+    fn start() -> Self {
+        Processor { start: Time::now(), before: processor_time() }
+    }
+
+    /// Cores' worth since then, and microseconds for each of so many rounds.
+    fn figures(&self, rounds: usize) -> [f64; 2] {
+        let took = processor_time().saturating_sub(self.before);
+        [took.as_secs_f64() / self.start.elapsed().as_secs_f64(), micros(took) / rounds as f64]
+    }
+}
+
 /// Changes one watched object in each millisecond, and as many others as the load asks for.
 async fn changes(rounds: usize, load: f64, mut change: impl FnMut(usize, bool)) {
     let mut tick = every_millisecond();
@@ -152,8 +175,11 @@ fn our_delays(rounds: usize, load: f64) -> Vec<f64> {
             }
             core.announce(id);
         }));
+        let processor = Processor::start();
         changed.await.expect("the changes end");
-        let delays = seen.delays().await;
+        let processor = processor.figures(rounds);
+        let mut delays = seen.delays().await;
+        delays.extend(processor);
         running.stop().await;
         delays
     })
@@ -179,8 +205,11 @@ fn peer_delays(rounds: usize, load: f64) -> Vec<f64> {
             }
             requests.ask(id);
         }));
+        let processor = Processor::start();
         changed.await.expect("the changes end");
-        let delays = seen.delays().await;
+        let processor = processor.figures(rounds);
+        let mut delays = seen.delays().await;
+        delays.extend(processor);
         kube::end(task).await;
         delays
     })

@@ -25,8 +25,10 @@ pub fn facts(python: Option<&Python>) -> Map<String, Value> {
     };
     let said = |program: &str, args: &[&str]| {
         let output = Command::new(program).args(args).output().ok().filter(|output| output.status.success());
-        output
-            .map_or_else(|| "unknown".to_owned(), |output| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        output.map_or_else(
+            || "unknown".to_owned(),
+            |output| String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+        )
     };
     let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     let folder = env!("CARGO_MANIFEST_DIR");
@@ -94,7 +96,9 @@ pub fn every_millisecond() -> tokio::time::Interval {
 pub fn busy(channel_p50: &Sample, others: f64) -> Option<String> {
     if channel_p50.median() > SLOWEST_CHANNEL_US {
         let p50 = channel_p50.median();
-        return Some(format!("a channel takes {p50:.0} µs from thread to thread; expected at most {SLOWEST_CHANNEL_US} µs"));
+        return Some(format!(
+            "a channel takes {p50:.0} µs from thread to thread; expected at most {SLOWEST_CHANNEL_US} µs"
+        ));
     }
     disturbed(others)
 }
@@ -134,7 +138,8 @@ fn machine_ticks() -> (f64, f64) {
     let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let line = stat.lines().next().unwrap_or_default();
     // user nice system idle iowait irq softirq steal; guest time is in user already.
-    let ticks: Vec<f64> = line.split_whitespace().skip(1).take(8).filter_map(|tick| tick.parse().ok()).collect();
+    let ticks: Vec<f64> =
+        line.split_whitespace().skip(1).take(8).filter_map(|tick| tick.parse().ok()).collect();
     let idle: f64 = ticks.iter().skip(3).take(2).sum();
     let total: f64 = ticks.iter().sum();
     (total, total - idle)

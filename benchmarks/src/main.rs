@@ -9,11 +9,12 @@ use serde_json::json;
 
 use xos_sync_benchmarks::args::{Args, Bench};
 use xos_sync_benchmarks::machine::{self, Others};
+use xos_sync_benchmarks::python::Python;
 use xos_sync_benchmarks::report::Report;
 use xos_sync_benchmarks::switch::Spans;
-use xos_sync_benchmarks::python::Python;
 use xos_sync_benchmarks::{
-    cold, drain, end_to_end, fairness, hung, latency, memory, planning, serving, shutdown, sqlite, storm, writes,
+    cold, drain, end_to_end, fairness, hung, latency, memory, planning, serving, shutdown, sqlite, storm,
+    writes,
 };
 
 /// The machine is too busy.
@@ -46,7 +47,9 @@ fn main() -> ExitCode {
     facts.insert("busy".into(), json!(busy.is_some()));
     if let Some(why) = busy {
         if !args.busy {
-            eprintln!("this machine is too busy: {why}. Wait until it is quiet, or say --busy: then everything is marked");
+            eprintln!(
+                "this machine is too busy: {why}. Wait until it is quiet, or say --busy: then everything is marked"
+            );
             return ExitCode::from(EXIT_BUSY);
         }
         eprintln!("this machine is too busy: {why}");

@@ -17,11 +17,12 @@ pub fn run(args: &Args) -> Result<Vec<Row>, String> {
     let sizes: &[usize] = if args.quick { &[10_000, 100_000] } else { &[10_000, 100_000, 1_000_000] };
     let mut rows = Vec::new();
     for count in sizes {
-        let [engine, ours, peer] = in_turns(args.repeats(), [
-            &mut || bytes(&program, "engine", *count),
-            &mut || bytes(&program, "ours", *count),
-            &mut || bytes(&program, "peer", *count),
-        ]);
+        let [engine, ours, peer] = in_turns(
+            args.repeats(),
+            [&mut || bytes(&program, "engine", *count), &mut || bytes(&program, "ours", *count), &mut || {
+                bytes(&program, "peer", *count)
+            }],
+        );
         let case = |what: &str| format!("{count} queued: {what}");
         rows.push(Row::new(case("engine alone, allocated"), "B/object").ours(&engine[0]).at_most(128.0));
         for (at, what) in ["allocated", "resident", "peak resident"].into_iter().enumerate() {
@@ -34,7 +35,8 @@ pub fn run(args: &Args) -> Result<Vec<Row>, String> {
 
 /// Bytes for each object: allocated, resident, peak.
 fn bytes(program: &Path, who: &str, count: usize) -> Vec<f64> {
-    let output = Command::new(program).args([who, &count.to_string()]).output().expect("the program `memory`");
+    let output =
+        Command::new(program).args([who, &count.to_string()]).output().expect("the program `memory`");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "memory {who} {count} failed: {said}");
     let figures = String::from_utf8_lossy(&output.stdout);

@@ -68,13 +68,15 @@ impl Running {
 
     /// Tells it to stop, and waits until it did.
     pub async fn stop(self) {
-        let _ = self.stop.send(());
-        self.ended().await;
+        let Running { stop, run } = self;
+        let _ = stop.send(());
+        run.await.expect("the run ends").expect("it ends well");
     }
 
     /// Waits until it has ended by itself, as `once` makes it.
     pub async fn ended(self) {
-        self.run.await.expect("the run ends").expect("it ends well");
+        let Running { stop: _kept, run } = self;
+        run.await.expect("the run ends").expect("it ends well");
     }
 }
 

@@ -29,10 +29,8 @@ pub fn chains(count: usize) -> Vec<Object> {
     let of = |model: u16, id: usize| ObjectKey::new(ModelId(model), id as u32);
     let length = count.div_ceil(3);
     let objects = (0..3_u16).rev().flat_map(|model| {
-        (1..=length).map(move |id| Object {
-            key: of(model, id),
-            target: (model > 0).then(|| of(model - 1, id)),
-        })
+        (1..=length)
+            .map(move |id| Object { key: of(model, id), target: (model > 0).then(|| of(model - 1, id)) })
     });
     objects.take(count).collect()
 }

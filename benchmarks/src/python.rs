@@ -12,8 +12,12 @@ pub struct Python {
 impl Python {
     /// The one of `XOS_BENCH_PYTHON`, or the one in the environment under `target`; `None` when the packages are missing.
     pub fn find() -> Option<Self> {
-        let program = std::env::var_os("XOS_BENCH_PYTHON").map_or_else(|| folder().join("target/python/bin/python"), PathBuf::from);
-        let check = Command::new(&program).args(["-c", "import aiohttp, kopf, networkx"]).stderr(Stdio::null()).status();
+        let program = std::env::var_os("XOS_BENCH_PYTHON")
+            .map_or_else(|| folder().join("target/python/bin/python"), PathBuf::from);
+        let check = Command::new(&program)
+            .args(["-c", "import aiohttp, kopf, networkx"])
+            .stderr(Stdio::null())
+            .status();
         check.is_ok_and(|status| status.success()).then_some(Python { program })
     }
 

@@ -84,9 +84,7 @@ impl Row {
     }
 
     fn json(&self, bench: &str, others: f64) -> Map<String, Value> {
-        let sample = |sample: &Sample| {
-            json!({"median": sample.median(), "min": sample.min(), "max": sample.max(), "runs": sample.runs()})
-        };
+        let sample = |sample: &Sample| json!({"median": sample.median(), "min": sample.min(), "max": sample.max(), "runs": sample.runs()});
         let mut line = Map::new();
         line.insert("bench".into(), bench.into());
         line.insert("case".into(), self.case.clone().into());
@@ -154,7 +152,8 @@ impl Report {
             return;
         }
         let is_busy = self.is_busy || disturbed.is_some();
-        self.missed += rows.iter().filter(|row| row.target.as_ref().is_some_and(|(_, is_met)| !is_met)).count();
+        self.missed +=
+            rows.iter().filter(|row| row.target.as_ref().is_some_and(|(_, is_met)| !is_met)).count();
         if self.json {
             for row in rows {
                 let mut line = row.json(name, others);
@@ -195,9 +194,10 @@ fn table(rows: &[Row]) -> Table {
     for row in rows {
         let beside: Vec<String> =
             row.peers.iter().map(|(name, sample)| format!("{name} {}", shown(sample))).collect();
-        let (target, met) = row.target.as_ref().map_or((String::new(), ""), |(text, is_met)| {
-            (text.clone(), if *is_met { "yes" } else { "NO" })
-        });
+        let (target, met) = row
+            .target
+            .as_ref()
+            .map_or((String::new(), ""), |(text, is_met)| (text.clone(), if *is_met { "yes" } else { "NO" }));
         table.add_row([
             row.case.clone(),
             row.unit.to_owned(),
@@ -234,7 +234,9 @@ fn number(figure: f64) -> String {
         _ => 3,
     };
     let text = format!("{figure:.digits$}");
-    let (whole, rest) = text.split_once('.').map_or((text.as_str(), String::new()), |(whole, rest)| (whole, format!(".{rest}")));
+    let (whole, rest) = text
+        .split_once('.')
+        .map_or((text.as_str(), String::new()), |(whole, rest)| (whole, format!(".{rest}")));
     let mut grouped = String::new();
     for (at, digit) in whole.chars().enumerate() {
         if at > 0 && (whole.len() - at) % 3 == 0 && !whole[..at].ends_with('-') {

@@ -17,13 +17,13 @@ const STEPS: usize = 1_000;
 const STEP: Duration = Duration::from_millis(100);
 
 pub fn run(args: &Args) -> Vec<Row> {
-    let [memory, file] = in_turns(args.repeats(), [
-        &mut || drain(None),
-        &mut || {
+    let [memory, file] = in_turns(
+        args.repeats(),
+        [&mut || drain(None), &mut || {
             let folder = tempfile::tempdir().expect("a temporary folder");
             drain(Some(&folder.path().join("shutdown.db")))
-        },
-    ]);
+        }],
+    );
     let case = |core: &str| format!("{STEPS} steps of {} ms, {core}: over the longest", STEP.as_millis());
     vec![
         Row::new(case("the core in memory"), "ms").ours(&memory[0]).at_most(150.0),

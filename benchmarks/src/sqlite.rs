@@ -30,15 +30,18 @@ pub fn run(args: &Args) -> Vec<Row> {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (file, copy) = (folder.path().join("ours.db"), folder.path().join("bare.db"));
     let calls: Mutex<Vec<Vec<Change>>> = Mutex::default();
-    let [ours, bare] = in_turns(args.repeats(), [
-        &mut || {
-            let (rate, made) = ours(&file, &copy, count);
-            let size = count as f64 * 2.0 / made.len() as f64;
-            *calls.lock().unwrap_or_else(PoisonError::into_inner) = made;
-            vec![rate, size]
-        },
-        &mut || vec![bare(&copy, &calls.lock().unwrap_or_else(PoisonError::into_inner), count)],
-    ]);
+    let [ours, bare] = in_turns(
+        args.repeats(),
+        [
+            &mut || {
+                let (rate, made) = ours(&file, &copy, count);
+                let size = count as f64 * 2.0 / made.len() as f64;
+                *calls.lock().unwrap_or_else(PoisonError::into_inner) = made;
+                vec![rate, size]
+            },
+            &mut || vec![bare(&copy, &calls.lock().unwrap_or_else(PoisonError::into_inner), count)],
+        ],
+    );
     let name = format!("SQLite {}", rusqlite::version());
     vec![
         Row::new(format!("{count} first syncs"), "objects/s")
@@ -90,7 +93,8 @@ fn bare(file: &Path, calls: &[Vec<Change>], count: usize) -> f64 {
     )
     .expect("the same settings");
     let table = bookkeeping_table(&db);
-    let claim = format!("UPDATE {table} SET revision = ?2, by_whom = ?3, backend_need_delete = 1 WHERE id = ?1");
+    let claim =
+        format!("UPDATE {table} SET revision = ?2, by_whom = ?3, backend_need_delete = 1 WHERE id = ?1");
     let result = format!(
         "UPDATE {table} SET revision = ?2, by_whom = ?3, enacted = updated, backend_status = ?4, \
          backend_register = ?5, backend_code = 1 WHERE id = ?1"
@@ -123,7 +127,8 @@ fn bare(file: &Path, calls: &[Vec<Change>], count: usize) -> f64 {
 
 /// The table with the bookkeeping of all objects.
 fn bookkeeping_table(db: &Connection) -> String {
-    let sql = "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c ON c.name = 'backend_register'
+    let sql =
+        "SELECT m.name FROM sqlite_schema m JOIN pragma_table_info(m.name) c ON c.name = 'backend_register'
                WHERE m.type = 'table'";
     let mut tables = db.prepare(sql).expect("a list of tables");
     let tables: Vec<String> =

@@ -20,8 +20,7 @@ use crate::report::Row;
 
 pub fn run(args: &Args) -> Vec<Row> {
     let (count, scale) = if args.quick { (1_000, 30) } else { (10_000, 10) };
-    let [ours, peer] =
-        in_turns(args.repeats(), [&mut || ours(count, scale), &mut || peer(count, scale)]);
+    let [ours, peer] = in_turns(args.repeats(), [&mut || ours(count, scale), &mut || peer(count, scale)]);
     let case = |what: &str| format!("{count} objects, time / {scale}: {what}");
     let rows = [
         ("useful calls of all calls", "%"),
@@ -109,7 +108,11 @@ impl Backend {
         let unscaled = |end: Time| end.duration_since(back).as_secs_f64() * f64::from(scale);
         let count = |count: &AtomicUsize| count.load(Ordering::SeqCst) as f64;
         let half = self.half.get().map_or(f64::INFINITY, |half| unscaled(*half));
-        let all = if self.done.load(Ordering::SeqCst) >= self.healthy { unscaled(Time::now()) } else { f64::INFINITY };
+        let all = if self.done.load(Ordering::SeqCst) >= self.healthy {
+            unscaled(Time::now())
+        } else {
+            f64::INFINITY
+        };
         let useful = count(&self.useful) / count(&self.calls) * 100.0;
         vec![useful, count(&self.dead_calls) / self.objects.len() as f64, all, half]
     }

@@ -43,7 +43,11 @@ impl Spans {
 
 impl<S: Subscriber> Layer<S> for Spans {
     fn register_callsite(&self, metadata: &'static Metadata<'static>) -> Interest {
-        if self.is_on() && *metadata.level() <= LevelFilter::INFO { Interest::always() } else { Interest::never() }
+        if self.is_on() && *metadata.level() <= LevelFilter::INFO {
+            Interest::always()
+        } else {
+            Interest::never()
+        }
     }
 
     fn enabled(&self, _: &Metadata<'_>, _: Context<'_, S>) -> bool {

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use xos_sync::prelude::*;
 use xos_sync::model_client::Caller;
+use xos_sync::prelude::*;
 
 use crate::args::Args;
 use crate::cores::{create, edit};

@@ -13,10 +13,10 @@ use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use tokio::sync::Notify;
 use xos_sync_benchmarks::cold::Listed;
 use xos_sync_benchmarks::instant::{Instant, Records};
+use xos_sync_benchmarks::kube;
 use xos_sync_benchmarks::measure::{peak, resident};
 use xos_sync_benchmarks::ours::{Running, config, runtime};
 use xos_sync_benchmarks::planner::{Planner, single};
-use xos_sync_benchmarks::kube;
 
 #[global_allocator]
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -26,7 +26,8 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 fn main() {
     let args: Vec<String> = std::env::args().collect();
-    let count: usize = args.get(2).and_then(|count| count.parse().ok()).expect("memory engine|ours|peer COUNT");
+    let count: usize =
+        args.get(2).and_then(|count| count.parse().ok()).expect("memory engine|ours|peer COUNT");
     match args.get(1).map(String::as_str) {
         Some("engine") => engine(count),
         Some("ours") => ours(count),
