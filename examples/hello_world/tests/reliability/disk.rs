@@ -52,8 +52,8 @@ fn fill(path: &Path) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_is_told_and_waited_for() {
     let Some(own_mounts) = own_mounts() else {
-        xos_sync_tests::skipped(
-            "a_full_disk_is_told_and_waited_for: this user may not mount (install: apt-get install util-linux, and let it use user namespaces)",
+        xos_sync_tests::not_allowed(
+            "a_full_disk_is_told_and_waited_for: a file system in memory cannot be mounted; run it as root, or with user namespaces",
         );
         return;
     };
