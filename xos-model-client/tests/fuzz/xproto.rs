@@ -157,7 +157,7 @@ fn check_models(document: &Document) {
     let Ok(models) = document.models() else { return };
     // Definitions that can be written are read as the same definitions, or are refused.
     let Ok(written) = xproto::write(&models, &WriteOptions::default()) else { return };
-    assert!(written.is_ascii());
+    assert!(written.is_ascii(), "{document}\n became {written}");
     let read =
         xproto::parse("written.xproto", &written).unwrap_or_else(|errors| panic!("{errors}\n{written}"));
     let same = xproto::write(&read.models_against(&models).unwrap(), &WriteOptions::default());
