@@ -106,7 +106,7 @@ const TYPES: &[&str] = &[
 const SAMPLES: &[&str] = &[include_str!("recipe/hello-world.yaml"), include_str!("recipe/everything.yaml")];
 
 #[test]
-fn recipe() {
+fn fuzz() {
     bolero::check!().with_iterations(3_000).for_each(|bytes: &[u8]| {
         let mut choices = Choices(bytes);
         match choices.below(4) {
@@ -174,9 +174,7 @@ impl Grammar<'_> {
         let indent = if self.choices.one_in(60) { self.choices.below(12) } else { indent };
         self.text.extend(std::iter::repeat_n(' ', indent));
         self.text.push_str(key);
-        if !self.choices.one_in(100) {
-            self.text.push(':');
-        }
+        self.text.push(':');
         if !value.is_empty() {
             self.text.push(' ');
             self.text.push_str(value);

@@ -59,18 +59,18 @@ fn long_recipes_are_read_once() {
     let many = |count: usize, one: &dyn Fn(usize) -> String| {
         HEAD.to_owned() + &(0..count).map(one).collect::<String>()
     };
-    let good = many(5_000, &|at| node(at, "Service", ""));
-    assert_eq!(Recipe::parse(&good, "r.yaml").unwrap().nodes().count(), 5_000);
+    let good = many(2_000, &|at| node(at, "Service", ""));
+    assert_eq!(Recipe::parse(&good, "r.yaml").unwrap().nodes().count(), 2_000);
     check(&good, false);
     for text in [
-        many(5_000, &|_| node(0, "Service", "")),
-        many(5_000, &|at| node(at, "Servic", "        nme: x\n")),
-        many(5_000, &|at| {
+        many(2_000, &|_| node(0, "Service", "")),
+        many(2_000, &|at| node(at, "Servic", "        nme: x\n")),
+        many(2_000, &|at| {
             let link = format!("      requirements:\n        - owner: missing{at}\n");
             node(at, "ServiceInstance", &link)
         }),
         // Each leads to the next one and back to the first: a circle for each.
-        many(5_000, &|at| {
+        many(2_000, &|at| {
             let links = format!("      requirements:\n        - owner: n{}\n        - master: n0\n", at + 1);
             node(at, "ServiceInstance", &links)
         }),

@@ -1,7 +1,5 @@
 //! xproto: what is read prints as what is read as the same; what is not says where it is wrong.
 
-use std::sync::LazyLock;
-
 use xos_model_client::xproto::{self, Document, RustOptions, WriteOptions};
 
 use crate::choices::{Choices, damaged, words};
@@ -93,26 +91,20 @@ const NAMES: &[&str] =
     &["a", "A", "Site", "name", "owner", "XOSBase", "Service", "hello_to", "max", "x$+", "_", "id"];
 
 /// Real files, and those of other tests.
-static SAMPLES: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/xproto");
-    [
-        "hello-world.xproto",
-        "everything.xproto",
-        "kubernetes.xproto",
-        "findings/core.xproto",
-        "findings/lint.xproto",
-        "errors/brick.xproto",
-        "errors/ends.xproto",
-        "errors/policies.xproto",
-        "errors/statements.xproto",
-    ]
-    .iter()
-    .map(|name| std::fs::read_to_string(format!("{folder}/{name}")).unwrap())
-    .collect()
-});
+const SAMPLES: &[&str] = &[
+    include_str!("../xproto/hello-world.xproto"),
+    include_str!("../xproto/everything.xproto"),
+    include_str!("../xproto/kubernetes.xproto"),
+    include_str!("../xproto/findings/core.xproto"),
+    include_str!("../xproto/findings/lint.xproto"),
+    include_str!("../xproto/errors/brick.xproto"),
+    include_str!("../xproto/errors/ends.xproto"),
+    include_str!("../xproto/errors/policies.xproto"),
+    include_str!("../xproto/errors/statements.xproto"),
+];
 
 #[test]
-fn xproto() {
+fn fuzz() {
     bolero::check!().with_iterations(3_000).for_each(|bytes: &[u8]| check(&text_of(bytes)));
 }
 
@@ -124,7 +116,7 @@ fn text_of(bytes: &[u8]) -> String {
         2 => Grammar { choices, text: String::new() }.file(),
         _ => {
             let sample = choices.below(SAMPLES.len());
-            damaged(&mut choices, &SAMPLES[sample], WORDS)
+            damaged(&mut choices, SAMPLES[sample], WORDS)
         }
     }
 }
@@ -165,7 +157,7 @@ fn check_models(document: &Document) {
     let Ok(models) = document.models() else { return };
     // Definitions that can be written are read as the same definitions, or are refused.
     let Ok(written) = xproto::write(&models, &WriteOptions::default()) else { return };
-    assert!(written.is_ascii());
+    assert!(written.is_ascii(), "{document}\n became {written}");
     let read =
         xproto::parse("written.xproto", &written).unwrap_or_else(|errors| panic!("{errors}\n{written}"));
     let same = xproto::write(&read.models_against(&models).unwrap(), &WriteOptions::default());

@@ -235,10 +235,90 @@ fn many_that_watch_one_object_are_woken_in_several_steps() {
     lab.give(Event::Changed(key(1)));
     let first = lab.started().len();
     assert!((1..3_000).contains(&first) && lab.log.contains(&Action::Wake(lab.now)), "{first}");
+    assert!(lab.engine.counts().resting > 1_000, "some are not even woken: {:?}", lab.engine.counts());
     let mut all = first;
     for _ in 0..10 {
         lab.after(0);
         all += lab.started().len();
     }
     assert_eq!(all, 3_000);
+}
+
+#[test]
+fn who_waits_for_another_object_now_does_not_go_on_waiting_for_the_first() {
+    let mut lab = Lab::new();
+    lab.dirty(1, 1, &[]);
+    lab.dirty(2, 1, &[]);
+    lab.dirty(201, 1, &[1]);
+    lab.dirty(201, 1, &[2]);
+    assert_eq!(lab.started(), [1, 2]);
+    lab.succeed(2);
+    assert_eq!(lab.started(), [201], "1 still runs");
+}
+
+#[test]
+fn a_change_of_a_clean_object_just_before_wait_for_is_not_missed() {
+    let mut lab = Lab::new();
+    lab.dirty(101, 1, &[]);
+    lab.tell(&[Fact { why: Why::Change, ..Fact::clean(key(1), ModelId(0), ReadId(0)) }]);
+    lab.tell(&[Fact { why: Why::Scan, ..Fact::clean(key(2), ModelId(0), ReadId(0)) }]);
+    let wait = |id| Outcome::WaitFor { key: key(id), at_most: Duration::from_secs(60) };
+    lab.finish(101, wait(2));
+    assert_eq!(lab.started(), [101], "that one was only found");
+    lab.dirty(102, 1, &[]);
+    lab.tell(&[Fact { why: Why::Change, ..Fact::clean(key(3), ModelId(0), ReadId(0)) }]);
+    lab.finish(102, wait(3));
+    assert_eq!(lab.started(), [102, 102]);
+}
+
+#[test]
+fn whatever_holds_an_object_is_told() {
+    let held = |lab: &Lab, id: u32| match lab.engine.explain(key(id), lab.now).state {
+        State::Ready { held, .. } => held,
+        state => panic!("{state:?}"),
+    };
+    let mut lab = Lab::bare(config());
+    lab.dirty(101, 1, &[]);
+    let reading = Hold::Reading("Site".to_owned());
+    assert_eq!(held(&lab, 101), [Hold::NotLeading, reading], "a Slice depends on its Site");
+    for scope in [Scope::All, Scope::Model(ModelId(0)), Scope::Object(key(1))] {
+        let mut lab = Lab::new();
+        lab.give(Event::Pause(scope));
+        lab.dirty(1, 1, &[]);
+        assert_eq!(held(&lab, 1), [Hold::Paused], "{scope:?}");
+        lab.give(Event::Resume(scope));
+        assert_eq!(lab.started(), [1]);
+    }
+    for (event, hold) in [(Event::CoreDown, Hold::CoreDown), (Event::Shutdown, Hold::Stopping)] {
+        let mut lab = Lab::new();
+        lab.give(event);
+        lab.dirty(1, 1, &[]);
+        assert_eq!(held(&lab, 1), [hold]);
+    }
+    let limits = vec![Limit { models: vec![ModelId(1)], lane: Lane::Sync, at_most: 1 }];
+    let mut lab = Lab::with(Config { concurrency: 2, unstored: 1, limits, ..config() });
+    lab.dirty(101, 1, &[]);
+    lab.dirty(102, 1, &[]);
+    assert_eq!(held(&lab, 102), [Hold::Limit(1)]);
+    lab.dirty(1, 1, &[]);
+    lab.dirty(2, 1, &[]);
+    assert_eq!(held(&lab, 2), [Hold::Limit(2)]);
+    lab.finish(1, Outcome::DONE);
+    assert_eq!(held(&lab, 2), [Hold::Unstored]);
+}
+
+#[test]
+fn who_waits_for_a_circle_is_not_in_it() {
+    let mut lab = Lab::with(Config { models: vec![Model::default(); 3], ..config() });
+    lab.tell(&[1, 2, 3].map(|id| dirty(id, 1, &[])));
+    for (id, target) in [(1, 2), (2, 3), (3, 2)] {
+        lab.finish(id, Outcome::WaitFor { key: key(target), at_most: Duration::from_secs(60) });
+    }
+    let circle = |id| lab.engine.circle(key(id));
+    assert_eq!(circle(1), [] as [&str; 0]);
+    assert_eq!(
+        circle(2),
+        ["model 0 2", "model 0 3", "model 0 2"],
+        "models without a name are told by number"
+    );
 }
