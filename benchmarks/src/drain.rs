@@ -82,7 +82,7 @@ fn peer(count: usize, concurrency: u16) -> Vec<f64> {
         let done = controller.run(count, AT_MOST).await;
         clock.figures(done)
     };
-    let runtime = runtime();
+    let runtime = kube::runtime();
     runtime.block_on(async { tokio::spawn(drained).await.expect("the run ends") })
 }
 

@@ -97,7 +97,7 @@ fn ours(hot: usize, time: Duration) -> Vec<f64> {
 }
 
 fn peer(hot: usize, time: Duration) -> Vec<f64> {
-    runtime().block_on(async move {
+    kube::runtime().block_on(async move {
         let watch = Watch::new(hot + COLD);
         let seen = watch.clone();
         let controller = kube::controller(hot + COLD, 1, Duration::from_secs(60), move |id| {

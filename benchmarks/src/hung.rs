@@ -90,7 +90,7 @@ fn ours(hung: usize, fast: usize) -> f64 {
 
 /// Fast objects in a second.
 fn peer(hung: usize, fast: usize) -> f64 {
-    runtime().block_on(async move {
+    kube::runtime().block_on(async move {
         let begun = Count::to(hung);
         let count = begun.clone();
         let mut controller =

@@ -20,6 +20,11 @@ pub fn name() -> String {
     format!("kube-rs {}", crate::machine::locked("kube-runtime"))
 }
 
+/// A runtime for the peer.
+pub fn runtime() -> tokio::runtime::Runtime {
+    crate::ours::runtime_of("peer")
+}
+
 /// No limit, in its words.
 pub const UNLIMITED: u16 = 0;
 

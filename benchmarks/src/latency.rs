@@ -195,7 +195,7 @@ fn our_step(watch: Arc<Watch>) -> impl xos_sync::SyncStep {
 fn peer_delays(rounds: usize, load: f64) -> Vec<f64> {
     let watch = Watch::new(usize::MAX);
     let controller = peer(watch.clone());
-    runtime().block_on(async move {
+    kube::runtime().block_on(async move {
         let (task, requests) = controller.spawn();
         tokio::time::sleep(SETTLE).await;
         let seen = watch.clone();
@@ -242,7 +242,7 @@ fn our_capacity() -> f64 {
 fn peer_capacity() -> f64 {
     let watch = Watch::new(LOAD);
     let controller = peer(watch.clone());
-    runtime().block_on(async move {
+    kube::runtime().block_on(async move {
         let (task, requests) = controller.spawn();
         tokio::time::sleep(SETTLE).await;
         let start = Time::now();

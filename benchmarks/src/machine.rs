@@ -44,7 +44,7 @@ pub fn facts(python: Option<&Python>) -> Map<String, Value> {
         facts.insert(package.into(), locked(package).into());
     }
     for package in ["kopf", "networkx"] {
-        let version = python.map_or_else(|| "not installed".to_owned(), |python| python.version(package));
+        let version = python.map_or_else(|| "not used".to_owned(), |python| python.version(package));
         facts.insert(package.into(), version.into());
     }
     facts

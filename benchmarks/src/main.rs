@@ -35,7 +35,8 @@ fn main() -> ExitCode {
     let others = Others::watch();
     std::thread::sleep(Duration::from_secs(1));
     let others = others.share();
-    let python = Python::find();
+    let needs_python = args.selected().iter().any(|bench| matches!(bench, Bench::B6 | Bench::B8));
+    let python = needs_python.then(Python::find).flatten();
     let channel = latency::baseline(args.repeats());
     let mut facts = machine::facts(python.as_ref());
     facts.insert("channel p50".into(), json!(format!("{:.1} µs", channel[0].median())));

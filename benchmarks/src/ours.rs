@@ -80,9 +80,17 @@ impl Running {
     }
 }
 
-/// As many threads as there are cores, for each contender.
+/// A runtime for us.
 pub fn runtime() -> tokio::runtime::Runtime {
+    runtime_of("ours")
+}
+
+/// As many threads as there are cores, for each contender.
+///
+/// The name of its threads tells a profile whose they are.
+pub fn runtime_of(name: &str) -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread()
+        .thread_name(name)
         .worker_threads(crate::machine::cores())
         .enable_all()
         .build()

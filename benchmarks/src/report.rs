@@ -231,7 +231,7 @@ fn number(figure: f64) -> String {
         size if size >= 100.0 || figure == figure.trunc() => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
-        _ => 3,
+        size => (2.0 - size.log10().floor()).min(6.0) as usize,
     };
     let text = format!("{figure:.digits$}");
     let (whole, rest) = text

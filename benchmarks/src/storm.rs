@@ -149,7 +149,7 @@ fn ours(count: usize, scale: u32) -> Vec<f64> {
 
 fn peer(count: usize, scale: u32) -> Vec<f64> {
     let backend = Backend::new(count);
-    runtime().block_on(async move {
+    kube::runtime().block_on(async move {
         let called = backend.clone();
         let retry = Duration::from_secs(60) / scale;
         let controller = kube::controller(count, kube::UNLIMITED, retry, move |id| {
