@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use xos_sync_tests::workspace;
 
 /// The guides.
-const GUIDES: [&str; 6] = [
+const GUIDES: [&str; 8] = [
     "README.md",
     "docs/complaints.md",
     "docs/core.md",
+    "docs/performance.md",
+    "docs/reliability.md",
     "docs/tutorial.md",
     "examples/example_service/README.md",
     "examples/hello_world/README.md",
@@ -34,8 +36,9 @@ const SOURCES: [&str; 15] = [
     "xos-sync/src/config/tests/remote.rs",
 ];
 
-/// The commands of the guides. All but the last are run by `.ci/run` and by tests, with the words after `--` as they are.
-const COMMANDS: [&str; 20] = [
+/// The commands of the guides. All but those that take long and the last are run by `.ci/run` and by tests, with the words
+/// after `--` as they are.
+const COMMANDS: [&str; 25] = [
     "cargo run -p example_service",
     "apt-get install -y ansible-core",
     "cargo run -p example_service -- list",
@@ -55,6 +58,11 @@ const COMMANDS: [&str; 20] = [
     "cargo run -p xos-core -- user add joe@example.com --db core.db",
     "cargo run -p xos-core -- user passwd joe@example.com --db core.db",
     "cargo run -p xos-core -- user list --db core.db",
+    "SEEDS=100000 cargo test --release -p xos-sync --test simulation whatever -- --nocapture",
+    "KILLS=200 SEED=7 cargo test -p hello_world --test reliability kill_9 -- --nocapture",
+    "cargo run --release --manifest-path benchmarks/Cargo.toml",
+    ".ci/fuzz xproto 1800",
+    ".ci/mutants engine",
     "cargo doc --open",
 ];
 
@@ -136,9 +144,8 @@ fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-#[test]
-fn each_complaint_is_answered_by_tests_that_exist() {
-    let text = std::fs::read_to_string(workspace().join("docs/complaints.md")).unwrap();
+/// What the last column of these rows names is there.
+fn check_tests(rows: &[&str]) {
     let mut files = Vec::new();
     rust_files(&workspace(), &mut files);
     let sources: Vec<String> = files.iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
@@ -146,19 +153,34 @@ fn each_complaint_is_answered_by_tests_that_exist() {
         word.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
             && word.matches('_').count() >= 2
     };
-    for number in 1..=25 {
-        let start = format!("| {number} |");
-        let row = text.lines().find(|line| line.starts_with(&start));
-        let row = row.unwrap_or_else(|| panic!("complaint {number} is not in the table"));
+    for row in rows {
         let tests: Vec<&str> =
             row.rsplit(" | ").next().unwrap().split('`').filter(|word| is_name(word)).collect();
-        assert!(!tests.is_empty(), "complaint {number} names no test");
+        assert!(!tests.is_empty(), "no test is named: {row}");
         for test in tests {
             let function = format!("fn {test}(");
-            assert!(
-                sources.iter().any(|source| source.contains(&function)),
-                "complaint {number}: no test {test}"
-            );
+            assert!(sources.iter().any(|source| source.contains(&function)), "no test {test}: {row}");
         }
     }
+}
+
+#[test]
+fn each_complaint_is_answered_by_tests_that_exist() {
+    let text = std::fs::read_to_string(workspace().join("docs/complaints.md")).unwrap();
+    let row = |number| {
+        let start = format!("| {number} |");
+        let row = text.lines().find(|line| line.starts_with(&start));
+        row.unwrap_or_else(|| panic!("complaint {number} is not in the table"))
+    };
+    check_tests(&(1..=25).map(row).collect::<Vec<_>>());
+}
+
+#[test]
+fn each_promise_is_tested() {
+    let text = std::fs::read_to_string(workspace().join("docs/reliability.md")).unwrap();
+    let (_, promises) = text.split_once("| promise |").unwrap();
+    let (promises, _) = promises.split_once("\n\n").unwrap();
+    let rows: Vec<&str> = promises.lines().skip(2).collect();
+    assert!(rows.len() > 10, "{} promises", rows.len());
+    check_tests(&rows);
 }

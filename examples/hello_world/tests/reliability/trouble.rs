@@ -56,19 +56,25 @@ impl<'a> Changes<'a> {
         self.client = connect(&self.place).await;
     }
 
+    /// A new object: it needs room that a change of an object may not need.
+    async fn add(&mut self) -> Result<(), String> {
+        let at = self.objects.len();
+        self.count += 1;
+        let text = format!("o{at}.{}", self.count);
+        let made = self.client.create(greeting(&format!("o{at}"), &text)).await;
+        let made = made.map_err(|error| format!("{error:?} {error}"))?;
+        let wanted = Wanted { id: Some(made.id.get()), hello_to: text, ..Wanted::first(at) };
+        self.model.insert(at, wanted);
+        self.objects.push(made);
+        Ok(())
+    }
+
     /// One change, of an object that is there or of a new one.
     async fn make(&mut self) -> Result<(), String> {
         let at = self.count % 50;
+        let Some(object) = self.objects.get_mut(at) else { return self.add().await };
         self.count += 1;
         let text = format!("o{at}.{}", self.count);
-        let Some(object) = self.objects.get_mut(at) else {
-            let made = self.client.create(greeting(&format!("o{at}"), &text)).await;
-            let made = made.map_err(|error| format!("{error:?} {error}"))?;
-            let wanted = Wanted { id: Some(made.id.get()), hello_to: text, ..Wanted::first(at) };
-            self.model.insert(at, wanted);
-            self.objects.push(made);
-            return Ok(());
-        };
         let mut next = object.clone();
         next.hello_to.clone_from(&text);
         match self.client.save(&mut next).await {
@@ -96,10 +102,10 @@ impl<'a> Changes<'a> {
         }
     }
 
-    /// Makes changes until one is refused, and then some more: the error.
+    /// Makes objects until one is refused, and then some changes: the error.
     pub(crate) async fn make_until_refused(&mut self) -> String {
         for _ in 0..UNNOTICED {
-            if let Err(error) = self.make().await {
+            if let Err(error) = self.add().await {
                 for _ in 0..10 {
                     // Some may still be taken, where one change needs less room than another.
                     let _ = self.make().await;
@@ -107,7 +113,7 @@ impl<'a> Changes<'a> {
                 return error;
             }
         }
-        panic!("{UNNOTICED} changes were acknowledged, and none was refused");
+        panic!("{UNNOTICED} objects were made, and none was refused");
     }
 
     /// Reads an object over the socket.
