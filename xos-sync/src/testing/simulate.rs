@@ -169,6 +169,7 @@ pub fn simulate(make: impl Fn(Backend) -> Synchronizer + Send + Sync + 'static) 
         troubles: Trouble::ALL.to_vec(),
         ignored: Vec::new(),
         sabotage: None,
+        template: Arc::default(),
     };
     let extent = Extent { threads: processors(), to_the_end: false };
     Simulation { subject, seeds: 0..SEEDS, extent }
