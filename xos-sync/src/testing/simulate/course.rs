@@ -320,6 +320,8 @@ impl Course<'_> {
         let world = self.world.clone();
         if world.weather.has(Trouble::Crash) && world.weather.count_of(Trouble::Crash) == 0 {
             // Nobody gets away without one.
+            self.program.start();
+            self.program.pass(world.random.time(Duration::from_secs(2))).await;
             self.program.kill().await;
         }
         if !world.weather.is_calm() {
