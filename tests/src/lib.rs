@@ -26,11 +26,21 @@ pub fn target() -> PathBuf {
     found.map_or_else(|| workspace().join("target"), Path::to_owned)
 }
 
+/// Says that something was not tested that this machine does not allow. Nothing that is installed would change that, so
+/// `.ci/run` shows it and goes on.
+pub fn not_allowed(what: &str) {
+    say_skipped(what, "not_allowed.txt");
+}
+
 /// Says that something was not tested, where people and `.ci/run` see it.
 pub fn skipped(what: &str) {
+    say_skipped(what, "skipped.txt");
+}
+
+fn say_skipped(what: &str, file: &str) {
     // Not `eprintln!`: the test runner catches that.
     let _ = writeln!(std::io::stderr(), "skipped: {what}");
-    if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(target().join("skipped.txt")) {
+    if let Ok(mut file) = OpenOptions::new().create(true).append(true).open(target().join(file)) {
         let _ = writeln!(file, "{what}");
     }
 }

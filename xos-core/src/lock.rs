@@ -1,11 +1,11 @@
 //! One process owns a database file.
 
 use std::fmt;
-use std::fs::{File, TryLockError};
+use std::fs::{File, Metadata, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use xos_model_client::{Error, ErrorKind, Result};
+use xos_model_client::{Error, ErrorKind, Result, StoreTrouble};
 
 /// A database that another process has: the source of that error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,23 @@ impl fmt::Display for InUse {
 #[derive(Debug)]
 pub(crate) struct Lock {
     file: File,
+    database: PathBuf,
+    locked: Identity,
+    opened: Option<Opened>,
 }
+
+/// A database that is open: it has to stay where it is.
+///
+/// A file that was deleted can be used as long as it is open, and is lost when it is closed: what was stored there must
+/// not be called stored. And what another file in its place holds is not what this process knows.
+#[derive(Clone, Debug)]
+pub(crate) struct Opened {
+    database: PathBuf,
+    file: Option<Identity>,
+}
+
+/// Which file something is, whatever it is called.
+type Identity = (u64, u64);
 
 impl Lock {
     /// Takes the lock of this database.
@@ -66,9 +82,65 @@ impl Lock {
         let pid = format!("{}\n", std::process::id());
         let written =
             file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(pid.as_bytes()));
-        written.map_err(|error| unwritable(database, error))?;
-        Ok(Lock { file })
+        let locked = written.and_then(|()| file.metadata()).map_err(|error| unwritable(database, error))?;
+        Ok(Lock { file, database: database.to_owned(), locked: identity(&locked), opened: None })
     }
+
+    /// The database is open from now on: it has to stay where it is.
+    pub(crate) fn opened(&mut self) {
+        self.opened = Some(Opened::at(&self.database));
+    }
+
+    /// Whether the database is still the file that was opened, and nobody else can have it: without the file that is
+    /// locked, another process could. Then it is locked anew.
+    pub(crate) fn check(&mut self) -> Result<()> {
+        if let Some(opened) = &self.opened {
+            opened.check()?;
+        }
+        if found_at(&path_of(&self.database)) != Some(self.locked) {
+            let mut anew = Lock::take(&self.database)?;
+            anew.opened = self.opened.take();
+            *self = anew;
+        }
+        Ok(())
+    }
+}
+
+impl Opened {
+    /// The file that is found there now.
+    pub(crate) fn at(database: &Path) -> Self {
+        Opened { database: database.to_owned(), file: found_at(database) }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.database
+    }
+
+    /// Whether it is still the same.
+    pub(crate) fn check(&self) -> Result<()> {
+        if found_at(&self.database) == self.file {
+            return Ok(());
+        }
+        let problem = "was moved, deleted or replaced while this process has it, nothing was stored; \
+             move it back, or stop this process before another file takes its place";
+        Err(passing(&self.database, problem.to_owned(), None))
+    }
+}
+
+#[cfg(unix)]
+fn identity(found: &Metadata) -> Identity {
+    use std::os::unix::fs::MetadataExt as _;
+    (found.dev(), found.ino())
+}
+
+/// Elsewhere a file that is open cannot be moved or deleted.
+#[cfg(not(unix))]
+fn identity(_: &Metadata) -> Identity {
+    (0, 0)
+}
+
+fn found_at(path: &Path) -> Option<Identity> {
+    std::fs::metadata(path).ok().map(|found| identity(&found))
 }
 
 impl Drop for Lock {
@@ -91,7 +163,7 @@ fn taken(database: &Path, file: &mut File) -> Error {
     let _ = file.seek(SeekFrom::Start(0)).and_then(|_| file.take(32).read_to_string(&mut text));
     let in_use = InUse { pid: text.trim().parse().ok() };
     let problem = format!("is {in_use}; stop that process first, or give this one another database");
-    ErrorKind::Store { path: database.display().to_string(), problem, source: Some(in_use.into()) }.into()
+    passing(database, problem, Some(in_use.into()))
 }
 
 fn unwritable(database: &Path, error: std::io::Error) -> Error {
@@ -111,7 +183,17 @@ fn unwritable(database: &Path, error: std::io::Error) -> Error {
 }
 
 fn store_error(database: &Path, problem: String, error: std::io::Error) -> Error {
-    ErrorKind::Store { path: database.display().to_string(), problem, source: Some(error.into()) }.into()
+    passing(database, problem, Some(error.into()))
+}
+
+/// All of this is about files, not about what is in them.
+fn passing(
+    database: &Path,
+    problem: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+) -> Error {
+    let (path, trouble) = (database.display().to_string(), StoreTrouble::Passing);
+    ErrorKind::Store { path, problem, trouble, source }.into()
 }
 
 #[cfg(test)]
@@ -128,6 +210,42 @@ mod tests {
         assert!(error.to_string().contains(&format!("in use by process {}", std::process::id())), "{error}");
         drop(first);
         Lock::take(&path).unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_database_that_is_not_there_any_more_is_noticed_until_it_is_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, away) = (folder.path().join("core.db"), folder.path().join("away.db"));
+        std::fs::write(&path, "one").unwrap();
+        let mut lock = Lock::take(&path).unwrap();
+        lock.check().unwrap();
+        lock.opened();
+        lock.check().unwrap();
+        std::fs::rename(&path, &away).unwrap();
+        let error = lock.check().unwrap_err();
+        assert!(error.is_passing_trouble(), "{error}");
+        assert!(error.to_string().contains("was moved, deleted or replaced"), "{error}");
+        std::fs::write(&path, "one").unwrap();
+        assert!(lock.check().is_err(), "another file with the same content");
+        std::fs::rename(&away, &path).unwrap();
+        lock.check().unwrap();
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_lock_whose_file_was_deleted_is_taken_anew_or_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("core.db");
+        let mut first = Lock::take(&path).unwrap();
+        std::fs::remove_file(path_of(&path)).unwrap();
+        first.check().unwrap();
+        assert!(InUse::of(&Lock::take(&path).unwrap_err()).is_some(), "it is locked again");
+        std::fs::remove_file(path_of(&path)).unwrap();
+        let second = Lock::take(&path).unwrap();
+        assert!(InUse::of(&first.check().unwrap_err()).is_some(), "somebody else was quicker");
+        drop(second);
+        first.check().unwrap();
     }
 
     #[test]

@@ -15,13 +15,14 @@ use self::listener::Listener;
 use self::readers::{Readers, Source};
 use self::writer::Writer;
 use crate::hub::Hub;
+use crate::lock::Opened;
 use crate::options::{Options, Threads};
 use crate::store::{Db, Fault, Outcome, Store, read_catalog, read_generation};
 
 /// The store, where it runs.
 pub(crate) enum Shell {
     /// On the caller's thread; `None` when it was closed.
-    Inline(Mutex<Option<Store>>),
+    Inline(Mutex<Option<Box<Store>>>),
     /// On a thread of its own. Reads of a file run beside it.
     Own { writer: Writer, readers: Option<Readers> },
     /// On a thread of its own, beside readers; another listens to what other servers change.
@@ -44,10 +45,10 @@ impl Shell {
             Threads::Own => true,
         };
         if !own {
-            return Ok(Shell::Inline(Mutex::new(Some(store))));
+            return Ok(Shell::Inline(Mutex::new(Some(Box::new(store)))));
         }
         let hub = store.hub.clone();
-        let readers = path.map(|path| Readers::new(Source::File(path.to_owned()), hub, options.readers));
+        let readers = path.map(|path| Readers::new(Source::File(Opened::at(path)), hub, options.readers));
         Ok(Shell::Own { writer: Writer::start(store)?, readers })
     }
 

@@ -74,8 +74,10 @@ pub(crate) struct Store {
     shared: Option<server::Shared>,
     /// Whether a transaction is open into which those of its parts go.
     within: bool,
+    /// Why the last transaction failed, if it did.
+    said: Option<String>,
     /// Held as long as the store lives; dropped after the connection is closed.
-    _lock: Option<Lock>,
+    lock: Option<Lock>,
 }
 
 impl Store {
@@ -150,7 +152,8 @@ impl Store {
             #[cfg(feature = "postgres")]
             shared: None,
             within: false,
-            _lock: lock,
+            said: None,
+            lock,
         }
     }
 }

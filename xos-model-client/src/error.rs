@@ -38,6 +38,16 @@ impl FieldFault {
     }
 }
 
+/// Whether a store that failed may do the same later.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum StoreTrouble {
+    /// It lies around the store: a full disk, a file that was moved away or may not be written, another program that has
+    /// it locked. Nothing was stored, and the same call may succeed when that is over.
+    Passing,
+    /// It lies in the store or in what was asked for: the same call fails again.
+    Lasting,
+}
+
 /// What went wrong.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -235,6 +245,8 @@ pub enum ErrorKind {
         path: String,
         /// What is wrong, and what to do.
         problem: String,
+        /// Whether the same call may succeed later.
+        trouble: StoreTrouble,
         /// The store's own error.
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -259,6 +271,11 @@ impl Error {
                 | ErrorKind::LeadershipLost
                 | ErrorKind::ShuttingDown
         )
+    }
+
+    /// Whether the store of an embedded core cannot do it now, and may later: see [`StoreTrouble::Passing`].
+    pub fn is_passing_trouble(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Store { trouble: StoreTrouble::Passing, .. })
     }
 
     /// Whether there is no such object.
@@ -350,10 +367,14 @@ impl fmt::Display for Suggestion<'_> {
 
 /// The candidate that is most like a misspelt name, for "did you mean".
 pub fn closest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let limit = (name.chars().count() / 3).clamp(1, 3);
+    let length = name.chars().count();
+    let limit = (length / 3).clamp(1, 3);
+    let name = name.to_lowercase();
     candidates
         .into_iter()
-        .map(|candidate| (osa_distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
+        // A text of another length is no misspelling; comparing takes a time that grows with both.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
+        .map(|candidate| (osa_distance(&name, &candidate.to_lowercase()), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, candidate)| candidate.to_owned())

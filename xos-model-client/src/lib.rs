@@ -42,7 +42,7 @@ pub use accessor::{
 };
 pub use client::{Changed, Deleted, ModelClient, changed_fields};
 pub use core_version::CoreVersion;
-pub use error::{Error, ErrorKind, FieldFault, Result, closest};
+pub use error::{Error, ErrorKind, FieldFault, Result, StoreTrouble, closest};
 pub use field::{Choice, Condition, ConvertFault, Field, FieldType, LinkType, Optional, RecordReader};
 pub use link::{LeadsTo, Link, Links, PointsAt};
 pub use model::{

@@ -8,8 +8,8 @@
 #[path = "support/report.rs"]
 mod report;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
@@ -37,8 +37,8 @@ struct Count(Arc<Clock>);
 #[derive(Default)]
 struct Clock {
     seen: AtomicUsize,
-    first: std::sync::OnceLock<Instant>,
-    last: std::sync::OnceLock<Instant>,
+    first: OnceLock<Moment>,
+    last: OnceLock<Moment>,
     all: Notify,
 }
 
@@ -47,20 +47,36 @@ impl Clock {
         assert!(payload.len() >= 100);
         match self.seen.fetch_add(1, Ordering::Relaxed) + 1 {
             1 => {
-                let _ = self.first.set(Instant::now());
+                let _ = self.first.set(Moment::now());
             }
             EVENTS => {
-                let _ = self.last.set(Instant::now());
+                let _ = self.last.set(Moment::now());
                 self.all.notify_one();
             }
             _ => {}
         }
     }
 
-    /// Events in a second.
-    fn rate(&self) -> f64 {
+    /// Events in a second, and microseconds of processor time for one, the brokers' and librdkafka's included.
+    fn figures(&self) -> (f64, f64) {
         let (first, last) = (self.first.get().expect("the first"), self.last.get().expect("the last"));
-        EVENTS as f64 / last.duration_since(*first).as_secs_f64()
+        let seconds = last.at.duration_since(first.at).as_secs_f64();
+        (EVENTS as f64 / seconds, (last.processor - first.processor).as_secs_f64() * 1e6 / EVENTS as f64)
+    }
+}
+
+/// A moment, and what this process had used of the processors by then.
+struct Moment {
+    at: Instant,
+    processor: Duration,
+}
+
+impl Moment {
+    fn now() -> Self {
+        let tasks = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+        let used = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("schedstat")).ok());
+        let nanos = used.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok()).sum();
+        Moment { at: Instant::now(), processor: Duration::from_nanos(nanos) }
     }
 }
 
@@ -86,22 +102,26 @@ fn main() {
         cluster.create_topic("bench", PARTITIONS, 1).expect("a topic");
         let brokers = cluster.bootstrap_servers();
         fill(&brokers).await;
-        let (mut steps, mut bares, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        let mut figures: [Vec<f64>; 5] = Default::default();
         for round in 0..5 {
-            let bare = bare(&brokers, round).await;
-            let step = step(&brokers, round).await;
-            steps.push(step);
-            bares.push(bare);
-            ratios.push(step / bare);
+            let (bare, bare_processor) = bare(&brokers, round).await;
+            let (step, step_processor) = step(&brokers, round).await;
+            for (all, one) in
+                figures.iter_mut().zip([step, bare, step / bare, step_processor, bare_processor])
+            {
+                all.push(one);
+            }
         }
-        for figures in [&mut steps, &mut bares, &mut ratios] {
-            figures.sort_by(f64::total_cmp);
-        }
+        figures.iter_mut().for_each(|all| all.sort_by(f64::total_cmp));
+        let [steps, bares, ratios, processor, bare_processor] = figures;
+        let thousandths = |figure: f64| (figure * 1000.0).round() / 1000.0;
         let figures = [
             ("events_per_second", steps[2].round()),
             ("bare_events_per_second", bares[2].round()),
-            ("ratio", (ratios[2] * 1000.0).round() / 1000.0),
-            ("worst_ratio", (ratios[0] * 1000.0).round() / 1000.0),
+            ("ratio", thousandths(ratios[2])),
+            ("worst_ratio", thousandths(ratios[0])),
+            ("cpu_us_per_event", thousandths(processor[2])),
+            ("bare_cpu_us_per_event", thousandths(bare_processor[2])),
         ];
         report.line("events_kafka", EVENTS, &figures);
     });
@@ -125,7 +145,7 @@ async fn fill(brokers: &str) {
 }
 
 /// A consumer that looks at each event and stores its offset, as the least that must be done.
-async fn bare(brokers: &str, round: usize) -> f64 {
+async fn bare(brokers: &str, round: usize) -> (f64, f64) {
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", brokers)
@@ -146,10 +166,10 @@ async fn bare(brokers: &str, round: usize) -> f64 {
         }
     });
     reading.await.expect("it reads");
-    clock.rate()
+    clock.figures()
 }
 
-async fn step(brokers: &str, round: usize) -> f64 {
+async fn step(brokers: &str, round: usize) -> (f64, f64) {
     let core = MockAccessor::new();
     let clock = Arc::new(Clock::default());
     let service = Synchronizer::new(format!("bench{round}")).event_step(Count(clock.clone()));
@@ -164,5 +184,5 @@ async fn step(brokers: &str, round: usize) -> f64 {
     clock.all.notified().await;
     let _ = stop.send(());
     run.await.expect("the run ends").expect("it ends well");
-    clock.rate()
+    clock.figures()
 }

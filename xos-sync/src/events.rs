@@ -7,16 +7,21 @@ mod lane;
 pub(crate) mod lines;
 mod runner;
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use tokio::task::coop::consume_budget;
+use tracing::{Instrument as _, info_span};
 
 pub(crate) use check::check;
 #[cfg(feature = "embedded")]
 pub(crate) use check::topics_of;
 pub(crate) use runner::{Drained, EventEngine};
 
+use crate::beside::guarded;
 use crate::bus::Event;
 use crate::context::Context;
 use crate::step::{StepError, StepErrorKind, StepResult, short_type_name};
@@ -184,7 +189,17 @@ pub(crate) trait AnyEventStep: Send + Sync + 'static {
     fn pattern(&self) -> Option<String>;
     fn on_failure(&self) -> GiveUp;
     fn concurrency(&self) -> usize;
-    async fn process(&self, ctx: &Context, event: &Event) -> StepResult;
+    /// Processes the events once, in order, until one fails or it was waited for one: how many succeeded, and how the
+    /// next one failed.
+    async fn process(&self, ctx: &Context, events: &[Event], guard: Guard<'_>) -> (usize, Option<StepError>);
+}
+
+/// What a step's handlers run under.
+pub(crate) struct Guard<'a> {
+    /// How long one may take.
+    deadline: Duration,
+    /// Told, before one is waited for, how many succeeded.
+    waits: &'a (dyn Fn(usize) + Send + Sync),
 }
 
 struct Erased<S>(S);
@@ -215,8 +230,34 @@ impl<S: EventStep> AnyEventStep for Erased<S> {
         self.0.concurrency()
     }
 
-    async fn process(&self, ctx: &Context, event: &Event) -> StepResult {
-        self.0.process_event(ctx, event).await
+    async fn process(&self, ctx: &Context, events: &[Event], guard: Guard<'_>) -> (usize, Option<StepError>) {
+        for (done, event) in events.iter().enumerate() {
+            // Handlers that never wait leave room for others.
+            consume_budget().await;
+            let (topic, partition, offset) = (&*event.topic, event.partition, event.offset);
+            let span = info_span!("event", step = self.0.name(), topic, partition, offset);
+            let mut handler = pin!(async { self.0.process_event(ctx, event).await });
+            let mut waits = false;
+            let handler = poll_fn(|cx| {
+                let polled = handler.as_mut().poll(cx);
+                if polled.is_pending() && !waits {
+                    waits = true;
+                    (guard.waits)(done);
+                }
+                polled
+            });
+            let ended = async {
+                lines::processing();
+                guarded(guard.deadline, "the event step", handler).await
+            };
+            if let Err(error) = ended.instrument(span).await {
+                return (done, Some(error));
+            }
+            if waits {
+                return (done + 1, None);
+            }
+        }
+        (events.len(), None)
     }
 }
 

@@ -31,6 +31,9 @@ pub mod args;
 mod backoff;
 mod beside;
 mod bus;
+#[cfg(test)]
+#[path = "../../xos-model-client/tests/fuzz/choices.rs"]
+mod choices;
 pub mod config;
 mod context;
 mod core;

@@ -147,6 +147,8 @@ pub(crate) struct Shell {
     /// Objects whose deletion was stored here: their purge is worth a line.
     reaped: HashMap<ObjectKey, (ModelId, Moment)>,
     core_down: bool,
+    /// Its disk is full, or something like that: since then it has stored nothing.
+    cannot_store: bool,
     stopping: Option<Stopping>,
     drained: bool,
     /// Only a test of the simulator breaks it.
@@ -219,6 +221,7 @@ impl Shell {
             watched: HashSet::new(),
             reaped: HashMap::new(),
             core_down: false,
+            cannot_store: false,
             stopping: None,
             drained: false,
             broken: Broken::chosen(),

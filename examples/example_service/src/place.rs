@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use xos_sync::ansible::{HostKeys, Target};
 
+use crate::models::WebServer;
 use crate::web_server::Servers;
 
 /// Where pages are served.
@@ -45,6 +46,14 @@ impl Place {
         match ssh.host.clone() {
             Some(host) => Ok(Place::Host(host, ssh)),
             None => Ok(Place::Here(Servers::new()?)),
+        }
+    }
+
+    /// Whether this web server runs, as far as this program has it in hand.
+    pub fn runs(&self, server: &WebServer) -> bool {
+        match self {
+            Place::Here(servers) => servers.url_of(server.id) == server.url,
+            Place::Host(..) => true,
         }
     }
 

@@ -79,14 +79,19 @@ impl Servers {
         self.0.folder.path().join(id.to_string())
     }
 
+    /// Where the page of this server is served, if it is.
+    pub fn url_of(&self, id: ObjectId) -> Option<String> {
+        self.running().get(&id).map(|running| running.url.clone())
+    }
+
     /// Serves the page of this folder, if it is not served already, and tells where.
     ///
     /// # Errors
     ///
     /// There is no free port.
     pub async fn serve(&self, id: ObjectId) -> std::io::Result<String> {
-        if let Some(running) = self.running().get(&id) {
-            return Ok(running.url.clone());
+        if let Some(url) = self.url_of(id) {
+            return Ok(url);
         }
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let url = format!("http://{}/", listener.local_addr()?);

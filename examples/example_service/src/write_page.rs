@@ -41,8 +41,14 @@ impl AnsibleStep for WritePage {
             ctx.wait_for(policed(o)).await?;
             return Err(StepError::failed("its policy gave it no web server"));
         };
-        let server: WebServer =
+        let mut server: WebServer =
             if o.deleted { ctx.get(link.id()).await? } else { ctx.wait_for(ready(link)).await? };
+        if !o.deleted && !self.0.runs(&server) {
+            // It ended with the last run of this program, and begins again: somewhere else.
+            server.losses += 1;
+            ctx.save_and_touch(&mut server).await?;
+            server = ctx.wait_for(ready(link)).await?;
+        }
         let Some(folder) = server.folder.clone() else {
             return Err(StepError::failed(format!("{} has no folder", server.name)));
         };

@@ -1,6 +1,5 @@
 //! Connections that read a database while another one writes it.
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::Handle;
@@ -9,6 +8,7 @@ use xos_model_client::{ErrorKind, Result};
 
 use super::{Size, closed};
 use crate::hub::Hub;
+use crate::lock::Opened;
 #[cfg(feature = "postgres")]
 use crate::sql::target::Target;
 use crate::store::{Db, Outcome};
@@ -16,7 +16,7 @@ use crate::store::{Db, Outcome};
 /// Where the connections lead to.
 #[derive(Clone)]
 pub(crate) enum Source {
-    File(PathBuf),
+    File(Opened),
     #[cfg(feature = "postgres")]
     Server(Arc<Target>),
 }
@@ -79,7 +79,10 @@ impl Readers {
 impl Source {
     fn open(&self, hub: &Hub) -> Result<Db> {
         match self {
-            Source::File(path) => Db::reader(path, hub.catalog()),
+            Source::File(opened) => {
+                opened.check()?;
+                Db::reader(opened.path(), hub.catalog())
+            }
             #[cfg(feature = "postgres")]
             Source::Server(target) => Db::on_server(target.clone(), hub.catalog()),
         }

@@ -1,7 +1,7 @@
 //! What can go wrong in the store, before it is told.
 
 use rusqlite::ErrorCode;
-use xos_model_client::{Error, ErrorKind, FieldFault, ModelName, ObjectId, SchemaFault};
+use xos_model_client::{Error, ErrorKind, FieldFault, ModelName, ObjectId, SchemaFault, StoreTrouble};
 
 use crate::sql::SqlError;
 
@@ -65,13 +65,41 @@ impl From<SchemaFault> for Fault {
 
 /// An error of the database at `path`.
 pub(crate) fn store_error(path: &str, problem: impl Into<String>, source: Option<SqlError>) -> Error {
+    let trouble = source.as_ref().map_or(StoreTrouble::Lasting, trouble);
     let source = source.map(|error| Box::new(error) as Box<dyn std::error::Error + Send + Sync>);
-    ErrorKind::Store { path: path.to_owned(), problem: problem.into(), source }.into()
+    ErrorKind::Store { path: path.to_owned(), problem: problem.into(), trouble, source }.into()
 }
 
 /// The server of the database at `path` cannot be reached now: nobody's failure, and tried again later.
 pub(crate) fn away(path: &str, error: &SqlError) -> Error {
     Error::away(format!("the database {path} cannot be used now: {error}; it is tried again with each call"))
+}
+
+/// Whether it lies around the database, and may be over later.
+fn trouble(error: &SqlError) -> StoreTrouble {
+    use ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, PermissionDenied, ReadOnly, SystemIoFailure,
+    };
+    let is_passing = match error {
+        SqlError::Sqlite(error) => matches!(
+            error.sqlite_error_code(),
+            Some(
+                DiskFull
+                    | SystemIoFailure
+                    | ReadOnly
+                    | PermissionDenied
+                    | CannotOpen
+                    | DatabaseBusy
+                    | DatabaseLocked
+            )
+        ),
+        SqlError::Mismatch(_) => false,
+        #[cfg(feature = "postgres")]
+        SqlError::Server { code, .. } => code == "53100",
+        #[cfg(feature = "postgres")]
+        SqlError::Nul | SqlError::Away(_) => false,
+    };
+    if is_passing { StoreTrouble::Passing } else { StoreTrouble::Lasting }
 }
 
 /// A statement that should not have been.

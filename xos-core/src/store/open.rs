@@ -34,7 +34,7 @@ impl Store {
     /// Opens or creates the database in a file, as its only owner.
     pub(crate) fn open(path: &Path, options: &Options) -> Result<Self> {
         let real = real_path(path);
-        let lock = Lock::take(&real)?;
+        let mut lock = Lock::take(&real)?;
         let name = path.display().to_string();
         let told = |fault: Fault| fault.told(&name);
         make_private(&real);
@@ -45,6 +45,7 @@ impl Store {
                 | OpenFlags::SQLITE_OPEN_NO_MUTEX,
         );
         let connection = connection.map_err(|error| told(error.into()))?;
+        lock.opened();
         let store = Self::in_file(connection, &name, options, lock).map_err(told)?;
         tracing::debug!(database = %name, revision = store.revision, "opened the embedded core");
         Ok(store)

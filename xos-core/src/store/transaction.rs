@@ -1,6 +1,6 @@
 //! Transactions and, within them, writes that leave no trace when they fail.
 
-use xos_model_client::{Error, ErrorKind, Result, Write, Written};
+use xos_model_client::{Error, ErrorKind, Result, StoreTrouble, Write, Written};
 
 use super::Store;
 use super::fault::{Fault, Outcome};
@@ -29,14 +29,13 @@ impl Store {
             Ok(())
         });
         match written {
-            Ok(()) => answers,
+            Ok(()) => {
+                self.said = None;
+                answers
+            }
             Err(fault) => {
                 let told = fault.told(&self.db.path);
-                if told.is_interruption() {
-                    tracing::warn!(error = %told, "a transaction was interrupted");
-                } else {
-                    tracing::error!(error = %told, "a transaction failed; nothing of it was stored");
-                }
+                self.say(&told);
                 // An error is not cloned, it is told once for each write that was lost.
                 let again = Again::of(&told);
                 let mut first = Some(told);
@@ -44,6 +43,19 @@ impl Store {
                 sizes.into_iter().map(|size| (0..size).map(|_| Err(one())).collect()).collect()
             }
         }
+    }
+
+    /// Tells why a transaction failed, once for all that fail for the same reason.
+    fn say(&mut self, error: &Error) {
+        let text = error.to_string();
+        if self.said.as_ref() == Some(&text) {
+            tracing::debug!(%error, "a transaction failed again");
+        } else if error.is_interruption() {
+            tracing::warn!(%error, "a transaction was interrupted");
+        } else {
+            tracing::error!(%error, "a transaction failed; nothing of it was stored");
+        }
+        self.said = Some(text);
     }
 
     /// The answer to one write; an error of this function ends the transaction.
@@ -114,6 +126,9 @@ impl Store {
             self.revision = self.db.last_revision()?;
             self.pending.clear();
         }
+        if let Some(lock) = &mut self.lock {
+            lock.check()?;
+        }
         self.db.connection.mark("BEGIN IMMEDIATE")?;
         Ok(self.mark())
     }
@@ -177,7 +192,7 @@ impl Store {
 enum Again {
     Away(String),
     Unknown(String),
-    Store(String, String),
+    Store(String, String, StoreTrouble),
 }
 
 impl Again {
@@ -185,8 +200,10 @@ impl Again {
         match error.kind() {
             ErrorKind::Away { reason } => Again::Away(reason.clone()),
             ErrorKind::OutcomeUnknown { reason } => Again::Unknown(reason.clone()),
-            ErrorKind::Store { path, problem, .. } => Again::Store(path.clone(), problem.clone()),
-            _ => Again::Store(String::new(), error.to_string()),
+            ErrorKind::Store { path, problem, trouble, .. } => {
+                Again::Store(path.clone(), problem.clone(), *trouble)
+            }
+            _ => Again::Store(String::new(), error.to_string(), StoreTrouble::Lasting),
         }
     }
 
@@ -194,8 +211,9 @@ impl Again {
         match self {
             Again::Away(reason) => Error::away(reason.clone()),
             Again::Unknown(reason) => ErrorKind::OutcomeUnknown { reason: reason.clone() }.into(),
-            Again::Store(path, problem) => {
-                ErrorKind::Store { path: path.clone(), problem: problem.clone(), source: None }.into()
+            Again::Store(path, problem, trouble) => {
+                let (path, problem, trouble) = (path.clone(), problem.clone(), *trouble);
+                ErrorKind::Store { path, problem, trouble, source: None }.into()
             }
         }
     }

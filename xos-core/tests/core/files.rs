@@ -164,7 +164,7 @@ async fn a_full_disk_stores_nothing_by_half_and_the_core_goes_on() {
     let answers = core.write(writes.collect()).await;
     assert!(answers.iter().all(Result::is_err));
     for error in answers.into_iter().map(Result::unwrap_err) {
-        assert!(matches!(error.kind(), ErrorKind::Store { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Store { .. }) && error.is_passing_trouble(), "{error}");
         assert!(error.to_string().contains("is full, nothing was stored; make room"), "{error}");
     }
     assert_eq!(ids(&core, Query::live(shape(&core, "Service"))).await, [1]);
@@ -172,6 +172,30 @@ async fn a_full_disk_stores_nothing_by_half_and_the_core_goes_on() {
     drop(core);
     let core = open(&path).unwrap();
     assert_eq!(ids(&core, Query::live(shape(&core, "Service"))).await, [1, after.id.get()]);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_file_that_was_moved_away_takes_nothing_until_it_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, away) = (folder.path().join("core.db"), folder.path().join("away.db"));
+    let core = open(&path).unwrap();
+    a_service(&core, "one").await;
+    assert_eq!(ids(&core, Query::live(shape(&core, "Service"))).await, [1]);
+    std::fs::rename(&path, &away).unwrap();
+    for _ in 0..2 {
+        let error = write(&core, a_create(&core, "Service", &[("name", "two".into())])).await.unwrap_err();
+        assert!(error.is_passing_trouble(), "{error}");
+        assert!(error.to_string().contains("was moved, deleted or replaced"), "{error}");
+        assert!(core.remember("space", "key", Some(1.into())).await.is_err());
+    }
+    assert_eq!(ids(&core, Query::live(shape(&core, "Service"))).await, [1], "reading goes on");
+    std::fs::rename(&away, &path).unwrap();
+    let three = a_service(&core, "three").await;
+    drop(core);
+    let core = open(&path).unwrap();
+    assert_eq!(ids(&core, Query::live(shape(&core, "Service"))).await, [1, three.id.get()]);
+    assert!(core.recall("space").await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! A recipe compared with the models: everything that can be known to be wrong without looking at objects.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::convert::convert;
 use super::fault::{Fault, Position, RecipeFault};
@@ -68,6 +68,12 @@ pub(super) const OWNER: &str = "owner";
 
 const MUST_EXIST: &str = "must-exist";
 
+/// A recipe with more faults than these gets no more names that may have been meant: each is looked for among all.
+const MOST_ADVISED: usize = 100;
+
+/// The most nodes of a cycle that are named.
+const MOST_NAMED: usize = 12;
+
 impl Recipe {
     /// Compares the recipe with the models, without looking at any objects.
     ///
@@ -102,6 +108,8 @@ struct Checker<'a> {
     schema: &'a Schema,
     templates: &'a [Template],
     by_name: HashMap<&'a str, usize>,
+    /// The templates of each model.
+    by_model: BTreeMap<ModelId, Vec<usize>>,
     faults: Vec<Fault>,
 }
 
@@ -109,7 +117,13 @@ impl<'a> Checker<'a> {
     fn new(schema: &'a Schema, templates: &'a [Template]) -> Self {
         let by_name =
             templates.iter().enumerate().map(|(at, template)| (template.name.as_str(), at)).collect();
-        Checker { schema, templates, by_name, faults: Vec::new() }
+        let mut by_model: BTreeMap<ModelId, Vec<usize>> = BTreeMap::new();
+        for (at, template) in templates.iter().enumerate() {
+            if let Some(model) = schema.model(&template.model) {
+                by_model.entry(model.id).or_default().push(at);
+            }
+        }
+        Checker { schema, templates, by_name, by_model, faults: Vec::new() }
     }
 
     /// The place of each template in the processing order. Where there is a cycle, the order does not matter.
@@ -138,9 +152,10 @@ impl<'a> Checker<'a> {
             }
             Err(cycles) => {
                 for cycle in cycles {
-                    let way: Vec<&str> = cycle.iter().chain(cycle.first()).map(|node| names[*node]).collect();
-                    let problem =
-                        format!("requires itself: {}; leave one of these requirements out", way.join(" -> "));
+                    let problem = format!(
+                        "requires itself: {}; leave one of these requirements out",
+                        way_of(&names, &cycle)
+                    );
                     if let Some(first) = cycle.first().map(|first| &self.templates[*first]) {
                         self.faults.push(Fault::at(first.at, problem).node(&first.name));
                     }
@@ -166,12 +181,9 @@ impl<'a> Checker<'a> {
                 _ => field.target.filter(|_| field.def.default == Some(DefaultValue::First)),
             };
             let Some(taken) = taken.filter(|_| !given) else { continue };
-            let fits = |other: &Template| {
-                other.name != template.name
-                    && self.schema.model(&other.model).is_some_and(|other| self.schema.is_a(other.id, taken))
-            };
-            targets
-                .extend(self.templates.iter().enumerate().filter(|(_, other)| fits(other)).map(|(at, _)| at));
+            let fitting = self.by_model.iter().filter(|(model, _)| self.schema.is_a(**model, taken));
+            let others = fitting.flat_map(|(_, templates)| templates);
+            targets.extend(others.filter(|other| self.templates[**other].name != template.name));
         }
     }
 
@@ -268,7 +280,9 @@ impl<'a> Checker<'a> {
             return Err((link.at, "is a list of links, which a recipe cannot set; let a step set it".into()));
         }
         let Some(target) = self.by_name.get(link.target.as_str()) else {
-            let problem = match closest(&link.target, self.by_name.keys().copied()) {
+            let names = self.by_name.keys().copied();
+            let advised = self.faults.len() < MOST_ADVISED;
+            let problem = match closest(&link.target, names.filter(|_| advised)) {
                 Some(like) => format!("there is no node \"{}\" (did you mean \"{like}\"?)", link.target),
                 None => format!(
                     "there is no node \"{}\"; add it, with \"must-exist: true\" when the object is there already",
@@ -336,12 +350,15 @@ impl<'a> Checker<'a> {
 
     /// Two nodes with the same key would be one object, with the values of whichever came last.
     fn check_twins(&mut self, nodes: &[CheckedNode]) {
-        for (at, node) in nodes.iter().enumerate() {
-            let twin = nodes[..at].iter().find(|other| {
-                other.model == node.model
-                    && key(other).eq(key(node))
-                    && !(other.must_exist && node.must_exist)
-            });
+        let mut known: HashMap<(ModelId, String), Vec<&CheckedNode>> = HashMap::new();
+        for node in nodes {
+            let like = known.entry((node.model, rough_key(node))).or_default();
+            let mut same = like.iter().filter(|other| key(other).eq(key(node)));
+            let twin = same.find(|other| !(other.must_exist && node.must_exist)).copied();
+            // The first of them stands for all.
+            if twin.is_none() && !like.iter().any(|other| key(other).eq(key(node))) {
+                like.push(node);
+            }
             if let Some(twin) = twin {
                 let fields: Vec<&str> = key(node).map(|(field, _)| field).collect();
                 let problem =
@@ -354,6 +371,31 @@ impl<'a> Checker<'a> {
 
 fn key(node: &CheckedNode) -> impl Iterator<Item = (&str, &Asked)> {
     node.settings.iter().filter(|setting| setting.key).map(|setting| (setting.field.as_str(), &setting.asked))
+}
+
+/// The same for nodes with the same key, and mostly another one for others.
+fn rough_key(node: &CheckedNode) -> String {
+    let mut rough = String::new();
+    for (_, asked) in key(node) {
+        match asked {
+            Asked::Value(Value::Text(text)) => rough.push_str(text),
+            Asked::Value(Value::Int(int)) => rough.push_str(&int.to_string()),
+            Asked::Node(place) => rough.push_str(&place.to_string()),
+            Asked::Value(_) => {}
+        }
+        rough.push('\0');
+    }
+    rough
+}
+
+/// The nodes along a cycle and back to the first one; of a long one those at its ends.
+fn way_of(names: &[&str], cycle: &[usize]) -> String {
+    let mut way: Vec<String> =
+        cycle.iter().chain(cycle.first()).map(|node| names[*node].to_owned()).collect();
+    if let Some(more) = way.len().checked_sub(MOST_NAMED).filter(|more| *more > 0) {
+        way.splice(MOST_NAMED / 2..MOST_NAMED / 2 + more, [format!("({more} more)")]);
+    }
+    way.join(" -> ")
 }
 
 /// A property as a setting, or where and why it cannot be one.

@@ -1,6 +1,9 @@
 //! Dependency order, alphabetical otherwise.
 
-/// The order in which nodes are processed, or all cycles that were met: each as the nodes along it.
+/// The most cycles that are told of: each may be as long as the recipe.
+const MOST_CYCLES: usize = 20;
+
+/// The order in which nodes are processed, or the cycles that were met, the first 20: each as the nodes along it.
 ///
 /// It is what XOS's engine does: starting from each node by name, first what it depends on, then itself.
 pub(super) fn order(names: &[&str], depends_on: &[Vec<usize>]) -> Result<Vec<usize>, Vec<Vec<usize>>> {
@@ -39,6 +42,7 @@ pub(super) fn order(names: &[&str], depends_on: &[Vec<usize>]) -> Result<Vec<usi
                     states[next] = State::Open;
                     way.push((next, sorted(depends_on[next].clone()).into_iter()));
                 }
+                State::Open if cycles.len() == MOST_CYCLES => {}
                 State::Open => {
                     let from = way.iter().position(|(node, _)| *node == next).unwrap_or(0);
                     cycles.push(way[from..].iter().map(|(node, _)| *node).collect());
@@ -91,6 +95,17 @@ mod tests {
         check(&["a", "b", "c"], &[(0, 1), (1, 2), (2, 0)], Err(&["a b c"]));
         check(&["a", "b"], &[(0, 0), (1, 1)], Err(&["a", "b"]));
         check(&["a", "b", "c"], &[(0, 1), (1, 2), (2, 1)], Err(&["b c"]));
+    }
+
+    #[test]
+    fn of_many_long_cycles_some_are_told() {
+        let names: Vec<String> = (0..20_000).map(|at| format!("n{at:06}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        // Each leads to the next one and back to the first.
+        let depends_on: Vec<Vec<usize>> =
+            (0..names.len()).map(|at| vec![0, (at + 1) % names.len()]).collect();
+        let cycles = order(&names, &depends_on).unwrap_err();
+        assert_eq!((cycles.len(), cycles[0].as_slice(), cycles[1].as_slice()), (20, &[0][..], &[0, 1][..]));
     }
 
     #[test]

@@ -1,9 +1,17 @@
 //! A YAML document as a tree that knows where everything was written.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{DuplicateKeyPolicy, Spanned};
+use serde_saphyr::budget::BudgetBreach;
+use serde_saphyr::{DuplicateKeyPolicy, Error, Spanned};
 
 use super::fault::{Fault, Position};
+
+/// The most lists and maps within each other. Reading one takes about 40 kB of stack where nothing is optimized, and
+/// threads have 2 MB.
+const DEEPEST: usize = 32;
+
+/// The widest part of a line that a fault shows, in characters.
+const WIDTH: usize = 100;
 
 /// A value and where it was written.
 #[derive(Clone)]
@@ -41,6 +49,7 @@ impl Node {
             // `yes` and `on` are texts, as YAML 1.2 has it; fields that are bools take them all the same.
             strict_booleans: true,
             with_snippet: false,
+            budget: serde_saphyr::budget! { max_depth: DEEPEST },
         };
         match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
             Ok(raw) => Ok(raw.into()),
@@ -76,6 +85,9 @@ fn syntax_fault(text: &str, error: &serde_saphyr::Error) -> Fault {
     if what.starts_with("multiple YAML documents") {
         fault = Fault::at(at, "a recipe is one YAML document, found a second one; remove the line \"---\"");
     }
+    if let Error::Budget { breach: BudgetBreach::Depth { .. }, .. } = error.without_snippet() {
+        fault = Fault::at(at, format!("lists and maps may be nested {DEEPEST} levels deep at most"));
+    }
     if at.is_known()
         && let Some(line) = text.lines().nth(at.line as usize - 1)
     {
@@ -84,7 +96,11 @@ fn syntax_fault(text: &str, error: &serde_saphyr::Error) -> Fault {
         let line = without_value(&line);
         let number = at.line.to_string();
         let gutter = " ".repeat(number.len());
-        let mark = " ".repeat((at.column as usize).saturating_sub(1));
+        // Of a long line, some of what stands before and behind.
+        let before = (at.column as usize).saturating_sub(1);
+        let skipped = before.saturating_sub(WIDTH / 2);
+        let line: String = line.chars().skip(skipped).take(WIDTH).collect();
+        let mark = " ".repeat(before - skipped);
         fault.snippet = Some(format!("{number} | {line}\n{gutter} | {mark}^"));
     }
     fault

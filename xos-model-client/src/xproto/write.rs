@@ -308,10 +308,11 @@ fn check(model: &ModelDef, faults: &mut Vec<Finding>) {
             }
             _ => None,
         };
-        for problem in [Some(&field.help), default]
+        for problem in [Some(&field.help), default, field.tosca_key_one_of.as_ref()]
             .into_iter()
             .chain(choices)
             .flatten()
+            .chain(field.unique_with.iter())
             .filter_map(|text| not_ascii(text))
         {
             add(Some(field), problem);

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use xos_model_client::Timestamp;
@@ -29,11 +31,11 @@ use xos_model_client::Timestamp;
 #[non_exhaustive]
 pub struct Event {
     /// The topic it was published on.
-    pub topic: String,
+    pub topic: Arc<str>,
     /// Its key: events of one key come in order.
-    pub key: Option<Vec<u8>>,
+    pub key: Option<Bytes>,
     /// What it says, usually JSON.
-    pub value: Vec<u8>,
+    pub value: Bytes,
     /// When it was published, as far as known.
     pub timestamp: Option<Timestamp>,
     /// The partition of the topic that it is in.
@@ -46,7 +48,7 @@ pub struct Event {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("event {topic}/{partition} at offset {offset}: expected {expected}, found: {found}")]
 pub struct EventError {
-    topic: String,
+    topic: Arc<str>,
     partition: i32,
     offset: i64,
     expected: String,
@@ -63,25 +65,21 @@ impl Event {
     ///
     /// A value that JSON has no words for, such as a map whose keys are no texts.
     pub fn new<'k>(
-        topic: impl Into<String>,
+        topic: impl Into<Arc<str>>,
         key: impl Into<Option<&'k str>>,
         json: &impl Serialize,
     ) -> Result<Self, EventError> {
-        let key = key.into().map(|key| key.as_bytes().to_vec());
-        let mut event = Event::of_bytes(topic, key, Vec::new());
-        event.value =
-            serde_json::to_vec(json).map_err(|error| event.error("what JSON can say", error.to_string()))?;
+        let key = key.into().map(|key| Bytes::copy_from_slice(key.as_bytes()));
+        let mut event = Event::of_bytes(topic, key, Bytes::new());
+        let value = serde_json::to_vec(json);
+        event.value = value.map_err(|error| event.error("what JSON can say", error.to_string()))?.into();
         Ok(event)
     }
 
     /// An event of any bytes, for tests: partition 0, offset 0, published now.
-    pub fn of_bytes(topic: impl Into<String>, key: Option<Vec<u8>>, value: Vec<u8>) -> Self {
-        Event { timestamp: Some(Timestamp::now()), ..Event::received(topic, key, value) }
-    }
-
-    /// An event whose place and time are not set yet.
-    pub(crate) fn received(topic: impl Into<String>, key: Option<Vec<u8>>, value: Vec<u8>) -> Self {
-        Event { topic: topic.into(), key, value, timestamp: None, partition: 0, offset: 0 }
+    pub fn of_bytes(topic: impl Into<Arc<str>>, key: Option<Bytes>, value: impl Into<Bytes>) -> Self {
+        let (topic, value) = (topic.into(), value.into());
+        Event { topic, key, value, timestamp: Some(Timestamp::now()), partition: 0, offset: 0 }
     }
 
     /// What its JSON says.
@@ -162,7 +160,7 @@ mod tests {
     }
 
     fn event(value: &str) -> Event {
-        let mut event = Event::of_bytes("pods", None, value.into());
+        let mut event = Event::of_bytes("pods", None, value.to_owned());
         (event.partition, event.offset) = (3, 17);
         event
     }
@@ -190,7 +188,7 @@ mod tests {
 
     #[test]
     fn what_is_not_text_is_said() {
-        let event = Event::of_bytes("pods", Some(vec![0xff, b'a']), vec![b'a', 0xff]);
+        let event = Event::of_bytes("pods", Some(Bytes::from_static(b"\xffa")), &b"a\xff"[..]);
         let error = event.text().unwrap_err().to_string();
         assert!(error.contains("expected text in UTF-8, found: invalid utf-8 sequence"), "{error}");
         assert_eq!(event.key_text().unwrap(), "\u{fffd}a");

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::timeout_at;
 use xos_model_client::Timestamp;
@@ -80,9 +81,9 @@ impl Bus for ProcessBus {
             return Err(BusError::refused("an event", "it has no topic; expected a name"));
         }
         let mut event = Event {
-            topic: topic.to_owned(),
-            key: key.map(<[u8]>::to_vec),
-            value,
+            topic: topic.into(),
+            key: key.map(Bytes::copy_from_slice),
+            value: value.into(),
             timestamp: Some(Timestamp::now()),
             partition: partition_of(key),
             offset: 0,

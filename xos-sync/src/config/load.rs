@@ -17,6 +17,16 @@ const MOUNTED: &str = "mounted_config.yaml";
 pub(crate) fn load(args: &Args, environment: &Environment) -> Result<Config, ConfigError> {
     let mut tree = Tree::new();
     let file = add_files(&mut tree, args, environment);
+    finish(tree, file, args, environment)
+}
+
+/// The config of `file`, whose content and overrides are in `tree`, with variables and flags over it.
+pub(super) fn finish(
+    mut tree: Tree,
+    file: Option<PathBuf>,
+    args: &Args,
+    environment: &Environment,
+) -> Result<Config, ConfigError> {
     if !tree.problems.is_empty() {
         return Err(ConfigError { problems: tree.problems });
     }

@@ -5,10 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::budget::BudgetBreach;
 use serde_saphyr::{Error, Options, Spanned};
 
 use super::error::{Origin, Problem};
 use super::keys;
+
+/// The most lists and maps within each other. Reading one takes about 40 kB of stack where nothing is optimized, and
+/// threads have 2 MB.
+const DEEPEST: usize = 32;
 
 /// A value and where it was written. Not `Debug`: it may hold a password.
 #[derive(Clone)]
@@ -50,6 +55,7 @@ impl Node {
         let file: Arc<Path> = file.into();
         let mut options = Options::default();
         options.strict_booleans = true;
+        options.budget = serde_saphyr::budget! { max_depth: DEEPEST };
         match serde_saphyr::from_str_with_options::<Spanned<Raw>>(text, options) {
             Ok(raw) => Ok(raw_node(raw, &file)),
             Err(error) => Err(syntax_problem(&error, &file)),
@@ -235,6 +241,9 @@ fn syntax_problem(error: &Error, file: &Arc<Path>) -> Problem {
         }
         Error::ExternalMessage { msg, .. } => problem(&format!("not valid YAML: {msg}")),
         Error::MultipleDocuments { .. } => problem("more than one YAML document").hint("remove the line ---"),
+        Error::Budget { breach: BudgetBreach::Depth { .. }, .. } => {
+            problem(&format!("lists and maps may be nested {DEEPEST} levels deep at most"))
+        }
         Error::NonFiniteFloat { .. } => problem("a number that is not finite"),
         Error::Unexpected { .. } | Error::NullIntoString { .. } => problem("a key must be a text"),
         _ => problem("not valid YAML"),

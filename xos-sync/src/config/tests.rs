@@ -7,6 +7,7 @@ use secrecy::ExposeSecret;
 use super::testing::{Folder, TUTORIAL, error, load, warnings};
 use super::*;
 
+mod fuzz;
 mod remote;
 mod serving;
 

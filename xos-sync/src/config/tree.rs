@@ -40,17 +40,22 @@ impl Tree {
             Err(error) => Problem::new(&Origin::file(path), format!("cannot read the file: {error}")),
             Ok(bytes) => match String::from_utf8(bytes) {
                 Err(_) => Problem::new(&Origin::file(path), "the file is not UTF-8"),
-                Ok(text) => match Node::parse(&text, path) {
-                    Err(problem) => problem,
-                    Ok(node) if matches!(node.value, Value::Map(_) | Value::Nothing) => {
-                        return self.root.overlay(node);
-                    }
-                    Ok(node) => Problem::new(
-                        &node.origin,
-                        format!("the file must be a map of keys, not {}", node.kind()),
-                    ),
-                },
+                Ok(text) => return self.add_text(&text, path),
             },
+        };
+        self.problems.push(problem);
+    }
+
+    /// Lays `text`, the content of `path`, over what is there.
+    pub(crate) fn add_text(&mut self, text: &str, path: &Path) {
+        let problem = match Node::parse(text, path) {
+            Err(problem) => problem,
+            Ok(node) if matches!(node.value, Value::Map(_) | Value::Nothing) => {
+                return self.root.overlay(node);
+            }
+            Ok(node) => {
+                Problem::new(&node.origin, format!("the file must be a map of keys, not {}", node.kind()))
+            }
         };
         self.problems.push(problem);
     }

@@ -176,6 +176,7 @@ mod tests {
         for i in (0..40_000).step_by(2) {
             index.remove(&mut entries, i);
         }
+        assert_eq!(index.len(), 20_000);
         for i in 0..40_000 {
             assert_eq!(index.find(&entries, key(i)), (i % 2 == 1).then_some(i));
         }

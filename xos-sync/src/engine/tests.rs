@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::*;
 
+mod corners;
 mod life;
 mod order;
 mod reads;

@@ -63,7 +63,7 @@ fn letter(group: &str, event: &Event, error: &StepError, attempts: u32) -> Json 
     letter.insert("step".into(), group.into());
     letter.insert("error".into(), error.chain().into());
     letter.insert("attempts".into(), attempts.into());
-    letter.insert("topic".into(), event.topic.clone().into());
+    letter.insert("topic".into(), (*event.topic).into());
     letter.insert("partition".into(), event.partition.into());
     letter.insert("offset".into(), event.offset.into());
     letter.insert("timestamp".into(), json!(event.timestamp.map(Timestamp::seconds)));
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_letter_has_all_that_is_needed_to_send_the_event_again() {
-        let mut event = Event::of_bytes("pods", Some(b"web".to_vec()), vec![0xff, 0]);
+        let mut event = Event::of_bytes("pods", Some("web".into()), vec![0xff, 0]);
         (event.partition, event.offset, event.timestamp) = (2, 7, None);
         let letter = letter("k8s.PodStep", &event, &StepError::failed("no"), 3);
         let expected = json!({

@@ -1,7 +1,7 @@
 //! One event, until it is settled: processed, or given up.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, watch};
@@ -10,12 +10,15 @@ use tracing::{Instrument as _, info, info_span};
 use xos_model_client::ModelAccessor;
 
 use super::lane::{Progress, Queue};
-use super::{AnyEventStep, GiveUp, bury, is_deferral, lines};
+use super::{AnyEventStep, GiveUp, Guard, bury, is_deferral, lines};
 use crate::backoff::Backoff;
-use crate::beside::{core_is_back, guarded, until};
+use crate::beside::{core_is_back, until};
 use crate::bus::Event;
 use crate::context::{Around, Context};
-use crate::step::{StepError, StepErrorKind, StepResult};
+use crate::step::{StepError, StepErrorKind};
+
+/// So many events are processed before it is said how far they are, unless one has to be waited for.
+const TOGETHER: usize = 64;
 
 /// One event step and what its lanes share.
 pub(super) struct Station {
@@ -46,23 +49,54 @@ impl Station {
         Backoff { first: self.engine.first_retry, cap: self.engine.retry_cap }
     }
 
-    /// Processes an event, as often as it takes.
+    /// Processes events in order, each as often as it takes.
     pub(super) async fn settle(
         &self,
-        event: &Event,
+        mut events: &[Event],
         queue: &Queue,
         stop: &mut watch::Receiver<bool>,
     ) -> Settled {
-        let (topic, partition, offset) = (event.topic.as_str(), event.partition, event.offset);
+        while !events.is_empty() {
+            if *stop.borrow() {
+                return Settled::Stopped;
+            }
+            let some = events.get(..TOGETHER).unwrap_or(events);
+            let told = AtomicUsize::new(0);
+            let settled = |done: usize| {
+                let before = told.swap(done, Ordering::Relaxed);
+                queue.settled(some.get(before..done).unwrap_or_default(), &self.progress);
+            };
+            let Some((done, failed)) = self.attempt(&self.first, some, &settled, stop).await else {
+                return Settled::Stopped;
+            };
+            settled(done);
+            if let Some(error) = failed
+                && let Some(event) = some.get(done)
+            {
+                if let Settled::Stopped = self.retry(event, error, queue, stop).await {
+                    return Settled::Stopped;
+                }
+                queue.settled(std::slice::from_ref(event), &self.progress);
+                events = events.get(1..).unwrap_or_default();
+            }
+            events = events.get(done..).unwrap_or_default();
+        }
+        Settled::Done
+    }
+
+    /// Processes an event that failed, as often as it takes.
+    async fn retry(
+        &self,
+        event: &Event,
+        mut failed: StepError,
+        queue: &Queue,
+        stop: &mut watch::Receiver<bool>,
+    ) -> Settled {
+        let (topic, partition, offset) = (&*event.topic, event.partition, event.offset);
         let span = info_span!("event", step = self.step.name(), topic, partition, offset);
         async {
             let (mut failures, mut deferrals) = (0, 0);
             loop {
-                let failed = match self.attempt(event, failures, stop).await {
-                    None => return Settled::Stopped,
-                    Some(Ok(())) => return Settled::Done,
-                    Some(Err(error)) => error,
-                };
                 let rest = match failed.kind() {
                     StepErrorKind::Innocuous => {
                         info!(e = failed.chain(), "there was nothing to do about the event");
@@ -94,33 +128,35 @@ impl Station {
                 if stopped {
                     return Settled::Stopped;
                 }
+                let attempt = u16::try_from(failures + 1).unwrap_or(u16::MAX);
+                let context = Context::of_event(self.accessor.clone(), &self.around, attempt);
+                failed = match self.attempt(&context, std::slice::from_ref(event), |_| (), stop).await {
+                    None => return Settled::Stopped,
+                    Some((_, Some(error))) => error,
+                    Some((_, None)) => return Settled::Done,
+                };
             }
         }
         .instrument(span)
         .await
     }
 
-    /// Calls the step once; `None` when the program stops before.
+    /// Calls the step for events, until one fails or it was waited for one: how many succeeded, and how the next one
+    /// failed. `None` when the program stops before.
     async fn attempt(
         &self,
-        event: &Event,
-        failures: u32,
+        context: &Context,
+        events: &[Event],
+        waits: impl Fn(usize) + Send + Sync,
         stop: &mut watch::Receiver<bool>,
-    ) -> Option<StepResult> {
+    ) -> Option<(usize, Option<StepError>)> {
         let _at_work = match self.at_work.try_acquire() {
             Ok(place) => place,
             // It is never closed.
             Err(_) => until(stop, self.at_work.acquire()).await?.ok()?,
         };
-        lines::processing();
-        let context = match failures {
-            0 => self.first.clone(),
-            _ => {
-                let attempt = u16::try_from(failures + 1).unwrap_or(u16::MAX);
-                Context::of_event(self.accessor.clone(), &self.around, attempt)
-            }
-        };
-        Some(guarded(self.engine.step_deadline, "the event step", self.step.process(&context, event)).await)
+        let guard = Guard { deadline: self.engine.step_deadline, waits: &waits };
+        Some(self.step.process(context, events, guard).await)
     }
 
     fn deferred(&self, error: &StepError, deferrals: u32, event: &Event) -> Duration {

@@ -1,12 +1,11 @@
 //! One partition of a topic, as one step works on it: its events, one after the other.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
-use tokio::task::coop::consume_budget;
 
 use super::handle::{Settled, Station};
 use crate::beside::stopped;
@@ -30,7 +29,7 @@ pub(super) struct Lane {
 /// What a lane has before it.
 #[derive(Default)]
 pub(super) struct Queue {
-    events: Mutex<VecDeque<Event>>,
+    events: Mutex<Vec<Vec<Event>>>,
     came: Notify,
     /// How many events came and are not settled, and their bytes.
     waiting: AtomicUsize,
@@ -41,6 +40,11 @@ pub(super) struct Queue {
     next: AtomicI64,
     /// Whether it rests after a failure.
     pub(super) is_resting: AtomicBool,
+}
+
+/// What events count against the room of a lane.
+fn bytes_of(events: &[Event]) -> usize {
+    events.iter().map(|event| event.value.len()).sum()
 }
 
 /// One turn for each partition: when it was taken away and comes back, the lane of before may still be at an event.
@@ -66,13 +70,9 @@ pub(super) struct Progress {
 
 impl Queue {
     /// Adds events. Whether the lane is full now and was not before.
-    pub(super) fn add(&self, events: impl ExactSizeIterator<Item = Event>) -> bool {
-        let count = events.len();
-        let mut bytes = 0;
-        {
-            let mut queue = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-            queue.extend(events.inspect(|event| bytes += event.value.len()));
-        }
+    pub(super) fn add(&self, events: Vec<Event>) -> bool {
+        let (count, bytes) = (events.len(), bytes_of(&events));
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(events);
         let waiting = self.waiting.fetch_add(count, Ordering::AcqRel) + count;
         let bytes = self.bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
         self.came.notify_one();
@@ -100,7 +100,7 @@ impl Queue {
         self.next.load(Ordering::Acquire)
     }
 
-    async fn take(&self) -> VecDeque<Event> {
+    async fn take(&self) -> Vec<Vec<Event>> {
         loop {
             let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
             if !events.is_empty() {
@@ -110,14 +110,18 @@ impl Queue {
         }
     }
 
-    fn settled(&self, event: &Event, progress: &Progress) {
-        self.next.store(event.offset + 1, Ordering::Release);
-        self.waiting.fetch_sub(1, Ordering::AcqRel);
-        self.bytes.fetch_sub(event.value.len(), Ordering::AcqRel);
-        progress.settled.fetch_add(1, Ordering::AcqRel);
-        let uncommitted = progress.uncommitted.fetch_add(1, Ordering::AcqRel) + 1;
+    /// The first events that were not settled are, in order.
+    pub(super) fn settled(&self, events: &[Event], progress: &Progress) {
+        let Some(last) = events.last() else { return };
+        self.next.store(last.offset + 1, Ordering::Release);
+        self.waiting.fetch_sub(events.len(), Ordering::AcqRel);
+        self.bytes.fetch_sub(bytes_of(events), Ordering::AcqRel);
+        let count = events.len() as u64;
+        progress.settled.fetch_add(count, Ordering::AcqRel);
+        let before = progress.uncommitted.fetch_add(count, Ordering::AcqRel);
+        let is_enough = before < COMMIT_EVENTS && before + count >= COMMIT_EVENTS;
         let room = self.held.load(Ordering::Acquire) && self.is_half_empty();
-        if uncommitted == 1 || uncommitted == COMMIT_EVENTS || room {
+        if before == 0 || is_enough || room {
             progress.told.notify_one();
         }
     }
@@ -137,15 +141,9 @@ pub(super) async fn work(
             () = stopped(&mut stop) => return,
             events = queue.take() => events,
         };
-        for event in events {
-            // Handlers that never wait leave room for others.
-            consume_budget().await;
-            if *stop.borrow() {
+        for events in events {
+            if let Settled::Stopped = station.settle(&events, &queue, &mut stop).await {
                 return;
-            }
-            match station.settle(&event, &queue, &mut stop).await {
-                Settled::Done => queue.settled(&event, &station.progress),
-                Settled::Stopped => return,
             }
         }
     }

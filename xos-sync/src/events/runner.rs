@@ -258,7 +258,7 @@ impl Runner {
                 together.push(event);
             }
             let lane = self.lane(&place, &together);
-            if lane.queue.add(together.into_iter()) {
+            if lane.queue.add(together) {
                 subscription.hold(&place);
             }
         }

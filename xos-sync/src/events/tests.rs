@@ -224,7 +224,7 @@ async fn a_partition_that_is_taken_away_is_left_and_not_committed() {
     bench.publish("slow").await;
     bench.publish("behind").await;
     bench.says("slow", 1).await;
-    let place = Place { topic: "t".to_owned(), partition: 0 };
+    let place = Place { topic: "t".into(), partition: 0 };
     bench.script.first.lock().unwrap().push_back(Ok(Delivery::Revoked(vec![place])));
     let other = Message { topic: "t", key: Some(b"b"), value: "other".into(), from: Publisher::Anybody };
     bench.bus.publish(other).await.unwrap();

@@ -138,9 +138,9 @@ mod tests {
             assert!(matches!(told(key, &value), Err(Nothing::Malformed(_))), "{value}");
         }
         assert_eq!(told("Nobody", &json!({"pk": 1})), Err(Nothing::UnknownModel));
-        let event = Event::of_bytes(super::super::TOPIC, None, b"{\"pk\": 1}".to_vec());
+        let event = Event::of_bytes(super::super::TOPIC, None, &b"{\"pk\": 1}"[..]);
         assert_eq!(change(&event, &schema()).unwrap_err(), Nothing::Malformed("it has no key".to_owned()));
-        let event = Event::of_bytes(super::super::TOPIC, Some(vec![0xff]), vec![0xff]);
+        let event = Event::of_bytes(super::super::TOPIC, Some(vec![0xff].into()), vec![0xff]);
         assert!(matches!(change(&event, &schema()), Err(Nothing::Malformed(_))));
     }
 }

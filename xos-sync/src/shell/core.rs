@@ -79,7 +79,12 @@ impl Shell {
             return;
         }
         self.core_down = true;
-        warn!(parent: &self.span, e = %error, "the core is away; results wait until it is back");
+        if error.is_passing_trouble() && !self.cannot_store {
+            self.cannot_store = true;
+            warn!(parent: &self.span, e = %error, "the core cannot store; results wait until it can again");
+        } else if !self.cannot_store {
+            warn!(parent: &self.span, e = %error, "the core is away; results wait until it is back");
+        }
         self.tell(Event::CoreDown);
         self.interrupt_unbegun();
         self.probe();
@@ -110,10 +115,20 @@ impl Shell {
         }
     }
 
+    /// Something was stored.
+    pub(super) fn core_stores_again(&mut self) {
+        if std::mem::take(&mut self.cannot_store) {
+            info!(parent: &self.span, "the core stores again");
+        }
+    }
+
     fn core_is_back(&mut self) {
         if self.core_down {
             self.core_down = false;
-            info!(parent: &self.span, "the core is back");
+            // It answers; only a write can show whether it stores as well.
+            if !self.cannot_store {
+                info!(parent: &self.span, "the core is back");
+            }
             self.tell(Event::CoreUp);
             self.read_changes();
             self.waits.anything_may_have_changed();

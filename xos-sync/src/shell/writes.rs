@@ -228,6 +228,9 @@ impl Shell {
     pub(super) fn write_done(&mut self, done: WriteDone) {
         self.writes.under_way -= 1;
         let WriteDone { read, runs, answers } = done;
+        if answers.iter().any(Result::is_ok) {
+            self.core_stores_again();
+        }
         let mut answers = answers.into_iter();
         let missing = || Err(ErrorKind::OutcomeUnknown { reason: "no answer to a write".to_owned() }.into());
         for (run, what) in runs {
@@ -244,7 +247,7 @@ impl Shell {
         match answer {
             Ok(Written { record: Some(record), .. }) => self.claim_is_stored(run, read, record),
             Ok(Written { record: None, .. }) => self.finish(run, Outcome::Gone),
-            Err(error) if error.is_interruption() => {
+            Err(error) if error.is_interruption() || error.is_passing_trouble() => {
                 self.core_is_away(&error);
                 self.finish(run, Outcome::Interrupted);
             }
@@ -272,7 +275,7 @@ impl Shell {
     fn stored(&mut self, run: Run, read: ReadId, store: Store, answer: Result<Written, Error>) {
         let fault = match answer {
             Ok(written) => return self.result_is_stored(run, read, store, written.record),
-            Err(error) if error.is_interruption() => {
+            Err(error) if error.is_interruption() || error.is_passing_trouble() => {
                 self.core_is_away(&error);
                 StoreFault::Away
             }

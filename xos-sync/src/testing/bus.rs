@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
 use crate::bus::{Bus, BusError, Event, Message, Subscription, Topics};
 
@@ -26,7 +27,8 @@ impl Bus for Recorder {
         if message.topic.is_empty() {
             return Err(BusError::refused("an event", "it has no topic; expected a name"));
         }
-        let mut event = Event::of_bytes(message.topic, message.key.map(<[u8]>::to_vec), message.value);
+        let mut event =
+            Event::of_bytes(message.topic, message.key.map(Bytes::copy_from_slice), message.value);
         let mut events = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         event.offset = events.iter().filter(|earlier| earlier.topic == event.topic).count() as i64;
         events.push(event);

@@ -9,7 +9,8 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::broadcast;
 use xos_model_client::{
     Abilities, Caller, Change, Cursor, Error, ErrorKind, Feed, Found, ModelAccessor, ModelName, ObjectId,
-    Onboard, Onboarded, Op, Page, Query, Record, Result, Schema, Shape, Target, Why, Write, Written,
+    Onboard, Onboarded, Op, Page, Query, Record, Result, Schema, Shape, StoreTrouble, Target, Why, Write,
+    Written,
 };
 
 use super::journal::{Entry, Journal, Outcome};
@@ -63,6 +64,8 @@ pub enum Fault {
     AnswerLost,
     /// The core refuses it with this text.
     Refused(String),
+    /// The core cannot store now, as when its disk is full; nothing happened.
+    Full,
     /// It takes this much longer.
     Delay(Duration),
 }
@@ -211,6 +214,11 @@ impl<A: ModelAccessor> Faulty<A> {
             Some(Fault::Refused(text)) => {
                 let faults = vec![xos_model_client::FieldFault::whole(text)];
                 Err(Error::invalid(model.clone(), id, faults))
+            }
+            Some(Fault::Full) => {
+                let (path, problem) = ("injected".to_owned(), "is full, nothing was stored".to_owned());
+                let trouble = StoreTrouble::Passing;
+                Err(ErrorKind::Store { path, problem, trouble, source: None }.into())
             }
             Some(Fault::Delay(delay)) => {
                 tokio::time::sleep(delay).await;

@@ -69,7 +69,7 @@ async fn a_save_wakes_the_sync_step_only_when_it_touches() {
     let step = lab.on(&["touch", "save"]).plays(|ctx, event| async move {
         let mut site = ctx.objects::<Site>().filter(Site::NAME.eq("mouth")).one().await?;
         site.abbreviated_name = event.json()?;
-        if event.topic == "touch" {
+        if &*event.topic == "touch" {
             ctx.save_and_touch(&mut site).await?;
         } else {
             ctx.save(&mut site).await?;
@@ -131,10 +131,7 @@ async fn a_unit_test_needs_no_bus() {
     step.process_event(&core.pull_context(), &event).await.unwrap();
     let published = core.published();
     assert_eq!(published.len(), 1);
-    assert_eq!(
-        (published[0].topic.as_str(), published[0].key_text().unwrap().as_ref()),
-        ("out", "Winterfell")
-    );
+    assert_eq!((&*published[0].topic, published[0].key_text().unwrap().as_ref()), ("out", "Winterfell"));
     assert_eq!(published[0].json::<String>().unwrap(), "Winterfell");
     let error = core.context().publish("", None, &1).await.unwrap_err();
     assert!(error.to_string().contains("it has no topic"), "{error}");

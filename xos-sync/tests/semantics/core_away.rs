@@ -227,3 +227,34 @@ async fn results_wait_while_the_core_stores_others() {
     assert_eq!(lab.log.lines().len(), 50);
     program.stop().await.unwrap();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_result_waits_until_the_core_can_store_again() {
+    let lab = Lab::new();
+    let arya = lab.core.create(site("Arya")).await.unwrap();
+    let bran = lab.core.create(site("Bran")).await.unwrap();
+    lab.core.inject(Rule::next(Fault::Full).call(Call::Set).field("enacted").times(30));
+    let program = lab.start(Synchronizer::new("lab").sync_step(lab.step::<Site>()));
+    until("both are OK", async || {
+        lab.status::<Site>(arya.id).await == "1 OK" && lab.status::<Site>(bran.id).await == "1 OK"
+    })
+    .await;
+    seconds(600).await;
+    assert_eq!(lab.log.count("sync Arya") + lab.log.count("sync Bran"), 2, "what was done is not done again");
+    program.stop().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_begins_that_cannot_be_claimed() {
+    let lab = Lab::new();
+    let arya = lab.core.create(site("Arya")).await.unwrap();
+    lab.core.inject(Rule::next(Fault::Full).call(Call::Set).field("backend_need_delete").times(30));
+    let program = lab.start(Synchronizer::new("lab").sync_step(lab.step::<Site>()));
+    seconds(10).await;
+    assert_eq!(lab.log.count("sync Arya"), 0);
+    // Soon after the last refusal, not when a failure's delay is over.
+    seconds(50).await;
+    assert_eq!(lab.status::<Site>(arya.id).await, "1 OK");
+    assert_eq!(lab.log.count("sync Arya"), 1);
+    program.stop().await.unwrap();
+}

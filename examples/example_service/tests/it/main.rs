@@ -33,6 +33,8 @@ fn a_page_that_was_lost_is_written_again() {
 fn the_page_is_served_again_after_a_restart_and_after_a_kill() {
     let Some((stage, program, _)) = Stage::with_page() else { return };
     program.kill();
+    // This one, as soon as it has said where its page is: before the core knows.
+    stage.serve().0.kill();
     let (program, url) = stage.serve();
     stage::shows(&url, "Example Tenant example text");
     assert!(program.interrupt().0.success());

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use xos_model_client::grpc::status::{About, Code as ClientCode, Doing, classify};
 use xos_model_client::{
     Caller, Condition, Error, ErrorKind, FieldPos, Guard, ModelAccessor as _, ObjectId, Op, Operator, Page,
-    Query, Schema, Target, Touch, Value, Write,
+    Query, Schema, StoreTrouble, Target, Touch, Value, Write,
 };
 
 use super::*;
@@ -205,7 +205,8 @@ async fn a_query_that_means_nothing_is_told_in_the_words_of_the_core() {
 fn the_stores_own_troubles_are_not_told_to_clients() {
     let schema = Schema::new(xos_model_client::models::core_models()).unwrap();
     let model = schema.model("Site").unwrap();
-    let store = ErrorKind::Store { path: "/secret/core.db".into(), problem: "is full".into(), source: None };
+    let (path, problem, trouble) = ("/secret/core.db".into(), "is full".into(), StoreTrouble::Passing);
+    let store = ErrorKind::Store { path, problem, trouble, source: None };
     let status = of_error(&store.into(), &schema, model);
     assert_eq!(status.code(), Code::Internal);
     assert!(!status.message().contains("secret"));

@@ -1,13 +1,14 @@
 //! Which positions of a subscription's partitions count.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use crate::bus::{Event, Place, Position};
 
 /// The partitions that a subscription has had events of since they were assigned to it.
 #[derive(Default)]
 pub(super) struct Progress {
-    parts: HashMap<String, HashMap<i32, Part>>,
+    parts: HashMap<Arc<str>, HashMap<i32, Part>>,
     /// The partition of the latest event that was to be delivered: the next one is mostly of the same.
     latest: Option<Place>,
 }
@@ -21,23 +22,16 @@ struct Part {
 }
 
 impl Progress {
-    /// An event has come. Whether it is to be delivered.
-    pub(super) fn came(&mut self, topic: &str, partition: i32, offset: i64) -> bool {
-        if self.latest.as_ref().is_some_and(|place| place.partition == partition && place.topic == topic) {
-            return true;
-        }
-        self.latest = None;
-        if let Some(parts) = self.parts.get_mut(topic) {
+    /// An event has come. The name of its topic when it is to be delivered.
+    pub(super) fn came(&mut self, topic: &str, partition: i32, offset: i64) -> Option<&Arc<str>> {
+        let is_latest = |place: &Place| place.partition == partition && *place.topic == *topic;
+        if !self.latest.as_ref().is_some_and(is_latest) {
+            let name = self.parts.get_key_value(topic).map_or_else(|| topic.into(), |(name, _)| name.clone());
+            let parts = self.parts.entry(name.clone()).or_default();
             let part = parts.entry(partition).or_insert(Part { processed: offset, revoked: false });
-            let is_wanted = !part.revoked;
-            self.latest = is_wanted.then(|| Place { topic: topic.to_owned(), partition });
-            return is_wanted;
+            self.latest = (!part.revoked).then_some(Place { topic: name, partition });
         }
-        self.parts.insert(
-            topic.to_owned(),
-            HashMap::from([(partition, Part { processed: offset, revoked: false })]),
-        );
-        true
+        self.latest.as_ref().map(|place| &place.topic)
     }
 
     /// These partitions are to be given up.
@@ -93,7 +87,7 @@ mod tests {
     #[test]
     fn a_position_is_news_once_and_never_goes_back() {
         let mut progress = Progress::default();
-        assert!(progress.came("a", 0, 10) && progress.came("a", 0, 11) && progress.came("a", 1, 5));
+        assert!([(0, 10), (0, 11), (1, 5)].iter().all(|(part, at)| progress.came("a", *part, *at).is_some()));
         assert!(progress.processed(&at(0, 12)));
         assert!(!progress.processed(&at(0, 11)) && !progress.processed(&at(0, 12)));
         assert!(progress.processed(&at(1, 6)));
@@ -102,15 +96,17 @@ mod tests {
     #[test]
     fn a_partition_that_was_given_up_and_came_back_takes_no_position_of_before() {
         let mut progress = Progress::default();
-        let mut ready = vec![Event::of_bytes("a", None, Vec::new())];
+        let mut ready = vec![Event::of_bytes("a", None, "")];
         progress.came("a", 0, 10);
         progress.revoke(&[place(0), place(1)], &mut ready);
-        assert!(ready.is_empty() && !progress.came("a", 0, 11) && !progress.came("a", 1, 0));
+        assert!(
+            ready.is_empty() && progress.came("a", 0, 11).is_none() && progress.came("a", 1, 0).is_none()
+        );
         // Until it is given up, what was processed counts.
         assert!(progress.processed(&at(0, 11)) && !progress.processed(&at(1, 3)));
         progress.forget(&[place(0), place(1)]);
         assert!(!progress.processed(&at(0, 12)));
-        assert!(progress.came("a", 0, 50));
+        assert!(progress.came("a", 0, 50).is_some());
         assert!(!progress.processed(&at(0, 12)) && !progress.processed(&at(0, 50)));
         assert!(progress.processed(&at(0, 51)));
     }

@@ -6,6 +6,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use bytes::BytesMut;
 use futures_util::StreamExt as _;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
@@ -25,6 +26,9 @@ const JOIN: Duration = Duration::from_secs(20);
 /// After this time a partition that is held is paused.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The size of a piece of memory that events are copied to, in bytes.
+const PIECE: usize = 32 * 1024;
+
 /// How long one question to the brokers may take.
 const QUESTION: Duration = Duration::from_secs(5);
 
@@ -36,6 +40,8 @@ pub(super) struct KafkaSubscription {
     /// There until it is dropped.
     consumer: Option<Arc<StreamConsumer<Told>>>,
     progress: Progress,
+    /// Where the bytes of events are copied to.
+    bytes: BytesMut,
     /// Events that were taken and not delivered.
     ready: Vec<Event>,
     /// Partitions of which nothing is to be delivered now, with what was taken of them.
@@ -74,6 +80,7 @@ impl KafkaSubscription {
         Ok(KafkaSubscription {
             consumer: Some(Arc::new(consumer)),
             progress: Progress::default(),
+            bytes: BytesMut::new(),
             ready: Vec::new(),
             held: Vec::new(),
             trouble: None,
@@ -120,13 +127,15 @@ impl KafkaSubscription {
         let consumer = self.consumer()?.clone();
         let mut stream = consumer.stream();
         let (ready, progress, trouble) = (&mut self.ready, &mut self.progress, &mut self.trouble);
+        let bytes = &mut self.bytes;
         let held = &mut self.held;
         poll_fn(|cx| {
             while ready.len() < BATCH && trouble.is_none() {
                 match stream.poll_next_unpin(cx) {
                     Poll::Ready(Some(Ok(message))) => {
-                        if progress.came(message.topic(), message.partition(), message.offset()) {
-                            let event = event_of(&message);
+                        let came = progress.came(message.topic(), message.partition(), message.offset());
+                        if let Some(topic) = came {
+                            let event = event_of(&message, topic.clone(), bytes);
                             match held.iter_mut().find(|held| held.is_of(&event)) {
                                 Some(held) => {
                                     held.events.push(event);
@@ -303,17 +312,20 @@ fn judged(error: &KafkaError, told: &Told) -> Option<BusError> {
     }
 }
 
-fn event_of(message: &BorrowedMessage<'_>) -> Event {
-    let mut event = Event::received(
-        message.topic(),
-        message.key().map(<[u8]>::to_vec),
-        message.payload().unwrap_or_default().to_vec(),
-    );
-    event.partition = message.partition();
-    event.offset = message.offset();
-    event.timestamp =
-        message.timestamp().to_millis().map(|millis| Timestamp::from_seconds(millis as f64 / 1000.0));
-    event
+fn event_of(message: &BorrowedMessage<'_>, topic: Arc<str>, bytes: &mut BytesMut) -> Event {
+    let (key, value) = (message.key(), message.payload().unwrap_or_default());
+    let size = key.map_or(0, <[u8]>::len) + value.len();
+    if bytes.capacity() < size {
+        // Many events share a piece of memory, which is free again when the last one of them is.
+        bytes.reserve(size.max(PIECE));
+    }
+    bytes.extend_from_slice(key.unwrap_or_default());
+    bytes.extend_from_slice(value);
+    let mut copied = bytes.split().freeze();
+    let key = key.map(|key| copied.split_to(key.len()));
+    let millis = message.timestamp().to_millis();
+    let timestamp = millis.map(|millis| Timestamp::from_micros(millis.saturating_mul(1000)));
+    Event { topic, key, value: copied, timestamp, partition: message.partition(), offset: message.offset() }
 }
 
 fn list_of(places: &[Place]) -> TopicPartitionList {

@@ -163,7 +163,7 @@ fn places(partitions: &TopicPartitionList) -> impl Iterator<Item = Place> {
     let places: Vec<Place> = partitions
         .elements()
         .iter()
-        .map(|element| Place { topic: element.topic().to_owned(), partition: element.partition() })
+        .map(|element| Place { topic: element.topic().into(), partition: element.partition() })
         .collect();
     places.into_iter()
 }

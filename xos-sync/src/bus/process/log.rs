@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::bus::Event;
 
 /// The events that somebody still needs, by offset.
@@ -41,5 +43,5 @@ impl Log {
 
 /// What an event counts against the room.
 pub(super) fn size(event: &Event) -> u64 {
-    (event.value.len() + event.key.as_ref().map_or(0, Vec::len)) as u64
+    (event.value.len() + event.key.as_ref().map_or(0, Bytes::len)) as u64
 }

@@ -237,7 +237,7 @@ impl State {
     }
 
     fn part(&self, place: &Place) -> Option<Part> {
-        Some(Part { topic: *self.by_name.get(&place.topic)?, partition: place.partition })
+        Some(Part { topic: *self.by_name.get(&*place.topic)?, partition: place.partition })
     }
 
     #[cfg(test)]

@@ -160,7 +160,7 @@ async fn an_event_step_that_publishes_to_its_own_full_topic_goes_on() {
     while handled < 10 {
         for event in take(reader.as_mut()).await {
             let again =
-                Message { topic: "a", key: None, value: event.value.clone(), from: Publisher::EventStep };
+                Message { topic: "a", key: None, value: event.value.to_vec(), from: Publisher::EventStep };
             bus.publish(again).await.unwrap();
             reader.commit(&[after(&event)]).await.unwrap();
             handled += 1;

@@ -269,6 +269,7 @@ fn many_waiters_are_woken_in_several_steps() {
     lab.succeed(1);
     let first = lab.started().len();
     assert!((1..5000).contains(&first) && !lab.engine.is_quiet());
+    assert!(lab.engine.counts().waiting > 0, "some are not even woken");
     assert!(lab.log.contains(&Action::Wake(lab.now)));
     let mut all = first;
     for _ in 0..20 {
