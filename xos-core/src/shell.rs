@@ -128,6 +128,15 @@ impl Shell {
         }
     }
 
+    /// A copy in memory of a store that is in memory.
+    pub(crate) fn copy(&self, options: &Options) -> Result<Store> {
+        let Shell::Inline(store) = self else {
+            return Err(ErrorKind::Unsupported("copy a core that is not in memory".to_owned()).into());
+        };
+        let store = store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.as_ref().ok_or_else(closed)?.copy(options)
+    }
+
     /// Finishes what was begun, and lets the database go.
     pub(crate) fn close(&self, hub: &Arc<Hub>) {
         match self {

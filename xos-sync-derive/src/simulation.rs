@@ -56,7 +56,7 @@ fn settings(ctxt: &Ctxt, arguments: TokenStream) -> Settings {
         match argument.name() {
             "seeds" => {
                 let seeds = argument.int(ctxt, 1..=1_000_000_000, "seeds is from 1 to 1000000000");
-                settings.seeds = seeds.map(|seeds| seeds.value as u64);
+                settings.seeds = seeds.map(|seeds| u64::from(seeds.value));
             }
             "objects" => {
                 let objects = argument.int(ctxt, 1..=1_000_000, "objects is from 1 to 1000000");

@@ -89,6 +89,20 @@ impl Store {
         make().map_err(|fault: Fault| fault.told(IN_MEMORY))
     }
 
+    /// A database in memory with all that is in this one, which is in no file of its own.
+    pub(crate) fn copy(&self, options: &Options) -> Result<Self> {
+        let make = || {
+            let Some(from) = self.db.connection.sqlite() else {
+                return Err(store_error(IN_MEMORY, "is no file", None).into());
+            };
+            let mut connection = Connection::open_in_memory()?;
+            template::copy(from, &mut connection)?;
+            set_up(&connection, options)?;
+            Self::on(connection, IN_MEMORY, options, None, Some(self.db.catalog.clone()))
+        };
+        make().map_err(|fault: Fault| fault.told(IN_MEMORY))
+    }
+
     /// A new database in memory with the models of every core, made without a template.
     pub(super) fn template() -> Outcome<(Connection, Arc<Catalog>)> {
         let options = Options::default();

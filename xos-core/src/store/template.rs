@@ -20,6 +20,12 @@ pub(super) fn copy_into(connection: &mut Connection) -> Outcome<Arc<Catalog>> {
         None => Store::template()?,
     };
     let (from, catalog) = template.insert(made);
-    Backup::new(from, connection)?.step(-1)?;
+    copy(from, connection)?;
     Ok(catalog.clone())
+}
+
+/// Fills an empty database with all that is in another one.
+pub(super) fn copy(from: &Connection, connection: &mut Connection) -> Outcome<()> {
+    Backup::new(from, connection)?.step(-1)?;
+    Ok(())
 }

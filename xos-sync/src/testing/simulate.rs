@@ -63,7 +63,7 @@
 //! #     }
 //! # }
 //! # let sites = simulate(|backend| Synchronizer::new("sites").sync_step(SyncSite(backend)));
-//! # let report = sites.objects(5).seeds(0..4).run();
+//! # let report = sites.objects(20).seeds(0..20).run();
 //! assert_eq!(report.violations()[0].oracle, Some(Oracle::CreatedOnce));
 //! ```
 //!
@@ -169,6 +169,7 @@ pub fn simulate(make: impl Fn(Backend) -> Synchronizer + Send + Sync + 'static) 
         troubles: Trouble::ALL.to_vec(),
         ignored: Vec::new(),
         sabotage: None,
+        template: Arc::default(),
     };
     let extent = Extent { threads: processors(), to_the_end: false };
     Simulation { subject, seeds: 0..SEEDS, extent }

@@ -26,7 +26,7 @@ fn everything(backend: Backend) -> Synchronizer {
         .policy(PoliceBadge(backend))
 }
 
-#[xos_sync::simulation(seeds = 200)]
+#[xos_sync::simulation(seeds = 100)]
 fn whatever_happens_it_comes_to_rest(backend: Backend) -> Synchronizer {
     everything(backend)
 }

@@ -1,13 +1,15 @@
 //! One run in one world: troubles, then calm, then judgement.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
-use xos_model_client::{Caller, ModelClient, ObjectKey};
+use xos_core::EmbeddedCore;
+use xos_model_client::{Caller, ModelAccessor, ModelClient, ObjectKey};
 
+use super::door::CoreKind;
 use super::ends::{Content, End, Looks, Names};
 use super::oracle::{COUNT, Oracle};
 use super::program::{Make, Program, Setting, look_at};
@@ -16,7 +18,7 @@ use super::recorder::Recorder;
 use super::trouble::{KINDS, Trouble, Weather};
 use super::witness::{deletion, shown};
 use super::workload::{Author, Deed, Made, Script};
-use super::world::World;
+use super::world::{World, new_core};
 use crate::config::Config;
 use crate::engine::Lane;
 use crate::shell::sabotage::Sabotage;
@@ -48,6 +50,39 @@ pub(super) struct Subject {
     pub(super) troubles: Vec<Trouble>,
     pub(super) ignored: Vec<String>,
     pub(super) sabotage: Option<Sabotage>,
+    /// A core with the models, of which each world has a copy, and what the synchronizer consists of.
+    pub(super) template: Arc<Mutex<Option<Template>>>,
+}
+
+/// What the worlds of a simulation have in common.
+#[derive(Clone)]
+pub(super) struct Template {
+    core: EmbeddedCore,
+    author: Author,
+    looks: Looks,
+}
+
+impl Subject {
+    /// What the worlds of this simulation have in common, made once.
+    async fn template(&self) -> Result<Template, String> {
+        let known = self.template.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let core = new_core().map_err(|error| error.to_string())?;
+        let service = look_at(self.make.as_ref(), &core)?;
+        let config = Config::in_memory();
+        crate::run::load_models(&core, &config, &service, service.name())
+            .await
+            .map_err(|error| format!("the models cannot be loaded: {}", error.chain()))?;
+        let schema = core.schema();
+        let author = Author::new(schema.clone(), &service);
+        let looks = Looks::new(&schema, &service, author.models(), self.ignored.clone());
+        let template = Template { core, author, looks };
+        // Another thread may have been faster: both are the same.
+        *self.template.lock().unwrap_or_else(PoisonError::into_inner) = Some(template.clone());
+        Ok(template)
+    }
 }
 
 /// What clients do in a run.
@@ -117,29 +152,28 @@ pub(super) async fn live(
         Fate::Rough(_) => Weather::rough(random.clone(), &subject.troubles),
         Fate::Calm | Fate::CrashAt(_) => Weather::calm(random.clone()),
     };
-    let world = Arc::new(World::new(random, weather).map_err(|error| error.to_string())?);
+    let Template { core, author, looks } = subject.template().await?;
+    let world = World::new(random, weather, &core).map_err(|error| error.to_string())?;
+    let world = Arc::new(world);
     if let Fate::CrashAt(point) = fate {
         world.crash_after(Some(point));
     }
-    let service = look_at(subject.make.as_ref(), &world)?;
     let config = config(&world, fate);
-    crate::run::load_models(&world.core, &config, &service, service.name())
-        .await
-        .map_err(|error| format!("the models cannot be loaded: {}", error.chain()))?;
     let author_seed = match workload {
         Workload::Random(seed) | Workload::Client(seed) => *seed,
         Workload::Each | Workload::Again(_) => 0,
     };
-    let author = Author::new(Random::new(mixed(author_seed) ^ 2), world.schema(), &service);
-    let looks = Looks::new(&world.schema(), &service, author.models(), subject.ignored.clone());
-    let levels = 1 + author.levels();
-    drop(service);
+    let author = author.with_numbers(Random::new(mixed(author_seed) ^ 2));
     let engine = &config.engine;
     let bound = engine.full_scan_interval + engine.retry_cap + engine.step_deadline + Duration::from_secs(60);
-    let atomic = !matches!(fate, Fate::Rough(_)) || world.random.one_in(2);
-    let setting = Setting { make: subject.make.clone(), config, sabotage: subject.sabotage, atomic };
+    let bound = bound * (1 + author.levels());
+    let core = match fate {
+        // Few cores have to be asked: it takes long to see that nothing happens any more.
+        Fate::Rough(_) => CoreKind { atomic: world.random.one_in(2), push: !world.random.one_in(16) },
+        Fate::Calm | Fate::CrashAt(_) => CoreKind { atomic: true, push: true },
+    };
+    let setting = Setting { make: subject.make.clone(), config, sabotage: subject.sabotage, core };
     let program = Program::new(world.clone(), setting);
-    let bound = bound * levels;
     let mut course =
         Course { subject, world, program, looks, made: Made::default(), script: Script::new(), bound };
     course.program.start();
@@ -215,7 +249,7 @@ impl Course<'_> {
             // All that follows from it has happened then.
             pause = ON_ITS_WAY;
             self.program.pass(pause).await;
-            deeds = if round == 0 { author.change_each(&self.made) } else { author.delete_half(&self.made) };
+            deeds = if round == 0 { author.change_each(&self.made) } else { Author::delete_half(&self.made) };
         }
     }
 
@@ -286,6 +320,8 @@ impl Course<'_> {
         let world = self.world.clone();
         if world.weather.has(Trouble::Crash) && world.weather.count_of(Trouble::Crash) == 0 {
             // Nobody gets away without one.
+            self.program.start();
+            self.program.pass(world.random.time(Duration::from_secs(2))).await;
             self.program.kill().await;
         }
         if !world.weather.is_calm() {
@@ -299,7 +335,7 @@ impl Course<'_> {
 
     /// What changes when anything happens.
     async fn pulse(&self) -> (u64, u64) {
-        let cursor = xos_model_client::ModelAccessor::cursor(&self.world.core).await;
+        let cursor = self.world.core.cursor().await;
         (cursor.map_or(0, |cursor| cursor.0), self.world.shelf.changes())
     }
 
@@ -402,8 +438,8 @@ impl Course<'_> {
         let names = Names { schema: &schema, made: &self.made };
         let content = self.content().await?;
         let there = content.there(&schema);
-        let shelf = world.shelf.all();
-        for (key, resource) in &shelf {
+        let resources = world.shelf.all();
+        for (key, resource) in &resources {
             let is_owned = resource.owner.is_none_or(|owner| there.contains(&owner));
             world.judge.check(Oracle::NoLeak, is_owned, || {
                 let owner = resource.owner.map(shown).unwrap_or_default();
@@ -417,15 +453,15 @@ impl Course<'_> {
                 format!("object {} is gone, and no `{}` has succeeded", shown(key), deletion(lane))
             });
         }
-        let end = End::new(&content, &shelf, &names, &self.looks);
+        let end = End::new(&content, &resources, &names, &self.looks);
         if let Some(expected) = expected {
             let difference = end.differs(expected);
             world.judge.check(Oracle::SameEnd, difference.is_none(), || difference.unwrap_or_default());
         }
-        let named = |(oracle, what): (Oracle, String)| (oracle, names.in_text(&what));
+        let in_words = |(oracle, what): (Oracle, String)| (oracle, names.in_text(&what));
         Ok(Outcome {
             end,
-            problems: world.judge.problems().into_iter().map(named).collect(),
+            problems: world.judge.problems().into_iter().map(in_words).collect(),
             checked: world.judge.checked(),
             troubles: world.weather.counts(),
             objects: self.made.objects.len(),

@@ -8,8 +8,8 @@ use futures_util::stream::{self, StreamExt as _};
 use tokio::sync::mpsc;
 use xos_model_client::{
     Abilities, Caller, Change, Cursor, Error, ErrorKind, Feed, Found, ModelAccessor, ModelName, ObjectId,
-    ObjectKey, Onboard, Onboarded, Op, Page, Query, Record, Result, Schema, Shape, Target, Value, Write,
-    Written,
+    ObjectKey, Onboard, Onboarded, Op, Page, Query, Record, Result, Schema, Shape, Target, Timestamp, Value,
+    Write, Written,
 };
 
 use super::trouble::Trouble;
@@ -22,11 +22,19 @@ const LATE: Duration = Duration::from_secs(20);
 /// The longest that a change is told late.
 const TOLD_LATE: Duration = Duration::from_secs(60);
 
+/// What the core can do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CoreKind {
+    /// All writes of a call are one transaction.
+    pub(super) atomic: bool,
+    /// It tells what changes; else it has to be asked again and again.
+    pub(super) push: bool,
+}
+
 /// The way to the core of one life of the program.
 pub(super) struct Door {
     pub(super) life: Arc<Life>,
-    /// Whether all writes of a call are one transaction.
-    pub(super) atomic: bool,
+    pub(super) kind: CoreKind,
 }
 
 impl Door {
@@ -101,7 +109,7 @@ impl Door {
             let at = write.shape.position(name)?;
             fields.iter().find(|(field, _)| usize::from(*field) == at).map(|(_, value)| value)
         };
-        let is_set = |name| value(name).and_then(Value::as_time).is_some_and(|time| time.is_set());
+        let is_set = |name| value(name).and_then(Value::as_time).is_some_and(Timestamp::is_set);
         if is_set("enacted") {
             world.witness.is_done(&world.judge, key, Lane::Sync);
         }
@@ -120,8 +128,9 @@ impl Door {
 #[async_trait]
 impl ModelAccessor for Door {
     fn abilities(&self) -> Abilities {
-        let abilities = self.core().abilities();
-        if self.atomic { abilities } else { Abilities { atomic_batch: false, max_batch: 16, ..abilities } }
+        let CoreKind { atomic, push } = self.kind;
+        let abilities = Abilities { atomic_batch: atomic, push, ..self.core().abilities() };
+        if atomic { abilities } else { Abilities { max_batch: 16, ..abilities } }
     }
 
     fn schema(&self) -> Arc<Schema> {
@@ -141,7 +150,7 @@ impl ModelAccessor for Door {
     }
 
     async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written>> {
-        if self.atomic {
+        if self.kind.atomic {
             let count = writes.len();
             return match self.write_together(writes).await {
                 Ok(answers) => answers,
@@ -161,6 +170,11 @@ impl ModelAccessor for Door {
     fn feed(&self, from: Cursor, models: &[ModelName]) -> Feed {
         let (tell, mut told) = mpsc::unbounded_channel();
         self.life.world.join_feed(tell.clone());
+        let injected = stream::poll_fn(move |cx| told.poll_recv(cx));
+        if !self.kind.push {
+            // It keeps the feed open, and is silent.
+            return injected.boxed();
+        }
         let life = self.life.clone();
         let own = self.core().feed(from, models).flat_map(move |change| {
             // What the core itself does is always told: only of changed objects something may be lost.
@@ -168,7 +182,6 @@ impl ModelAccessor for Door {
                 if let Change::Saved { .. } = change { troubled(&life, change, &tell) } else { vec![change] };
             stream::iter(changes)
         });
-        let injected = stream::poll_fn(move |cx| told.poll_recv(cx));
         stream::select(own, injected).boxed()
     }
 

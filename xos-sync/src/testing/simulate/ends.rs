@@ -200,7 +200,7 @@ impl End {
             if let Some(what) = undone(*look, *is_deleted, record) {
                 end.unfinished.insert(name.clone(), what);
             }
-            let fields = fields(model, record, names, look, looks);
+            let fields = fields(model, record, names, *look, looks);
             if names.made.number(key).is_some() {
                 end.objects.insert(name, fields);
             } else {
@@ -292,7 +292,7 @@ fn fields(
     model: &ModelInfo,
     record: &Record,
     names: &Names<'_>,
-    look: &Look,
+    look: Look,
     looks: &Looks,
 ) -> Vec<(String, String)> {
     let is_status = |name: &str| match name {

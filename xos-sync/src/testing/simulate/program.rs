@@ -7,12 +7,14 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep_until};
+use xos_core::EmbeddedCore;
 
 use super::backend::Backend;
-use super::door::Door;
+use super::door::{CoreKind, Door};
 use super::handlers::watched;
 use super::oracle::Oracle;
-use super::trouble::Trouble;
+use super::random::Random;
+use super::trouble::{Trouble, Weather};
 use super::world::{Life, World};
 use crate::config::Config;
 use crate::run::run_on;
@@ -31,8 +33,7 @@ pub(super) struct Setting {
     pub(super) make: Arc<Make>,
     pub(super) config: Config,
     pub(super) sabotage: Option<Sabotage>,
-    /// Whether the core makes the writes of a call together.
-    pub(super) atomic: bool,
+    pub(super) core: CoreKind,
 }
 
 /// The program in its world.
@@ -71,7 +72,7 @@ impl Program {
         // Its models are there, and so are the objects: clients make them.
         service.recipe = None;
         let service = watched(&life, service);
-        let door = Arc::new(Door { life: life.clone(), atomic: self.setting.atomic });
+        let door = Arc::new(Door { life: life.clone(), kind: self.setting.core });
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move {
             let _ = stopped.await;
@@ -181,7 +182,9 @@ impl Program {
 }
 
 /// The synchronizer, only to look at what it consists of.
-pub(super) fn look_at(make: &Make, world: &Arc<World>) -> Result<Synchronizer, String> {
-    let made = catch_unwind(AssertUnwindSafe(|| make(Backend::new(Life::new(world.clone())))));
-    made.map_err(|panic| format!("the synchronizer cannot be made: {}", super::panic_text(panic.as_ref())))
+pub(super) fn look_at(make: &Make, core: &EmbeddedCore) -> Result<Synchronizer, String> {
+    let world = World::new(Random::new(0), Weather::calm(Random::new(0)), core);
+    let life = Life::new(Arc::new(world.map_err(|error| error.to_string())?));
+    let service = catch_unwind(AssertUnwindSafe(|| make(Backend::new(life))));
+    service.map_err(|panic| format!("the synchronizer cannot be made: {}", super::panic_text(panic.as_ref())))
 }

@@ -61,20 +61,13 @@ pub(super) fn command(place: Place) -> String {
 
 /// What `cargo test` is told to run this test alone.
 fn test() -> String {
-    let mut words = String::new();
     // Cargo tells the test where it is from.
-    if let Ok(package) = env::var("CARGO_PKG_NAME") {
-        words.push_str(&format!(" -p {package}"));
-    }
-    if let Some(target) = target() {
-        words.push_str(&format!(" --test {target}"));
-    }
+    let package = env::var("CARGO_PKG_NAME").ok().map(|package| format!(" -p {package}"));
+    let target = target().map(|target| format!(" --test {target}"));
     // A test runs in a thread of its name.
     let thread = std::thread::current();
-    if let Some(name) = thread.name().filter(|name| *name != "main") {
-        words.push_str(&format!(" {name}"));
-    }
-    words
+    let name = thread.name().filter(|name| *name != "main").map(|name| format!(" {name}"));
+    [package, target, name].into_iter().flatten().collect()
 }
 
 /// The name of the file of integration tests that this is, if it is one: the program is called like it, with a hash.

@@ -16,6 +16,7 @@ pub struct Report {
     handlers: u64,
     least_objects: Option<u64>,
     least_troubles: Option<u64>,
+    least_crashes: Option<u64>,
     checked: [u64; COUNT],
     fired: [u64; COUNT],
     troubles: [u64; KINDS],
@@ -72,6 +73,10 @@ impl Report {
         self.handlers += outcome.handlers;
         least(&mut self.least_objects, outcome.objects as u64);
         least(&mut self.least_troubles, outcome.troubles.iter().sum());
+        least(
+            &mut self.least_crashes,
+            outcome.troubles.get(Trouble::Crash as usize).copied().unwrap_or_default(),
+        );
         add_all(&mut self.checked, &outcome.checked);
         add_all(&mut self.troubles, &outcome.troubles);
         // In any order: the threads take seeds as they come.
@@ -90,6 +95,7 @@ impl Report {
     }
 
     pub(super) fn fail(&mut self, place: Place, what: String) {
+        self.runs += 1;
         self.violations.push(Violation { place, oracle: None, what });
     }
 
@@ -97,9 +103,11 @@ impl Report {
         self.runs += other.runs;
         self.objects += other.objects;
         self.handlers += other.handlers;
-        for (mine, others) in
-            [(&mut self.least_objects, other.least_objects), (&mut self.least_troubles, other.least_troubles)]
-        {
+        for (mine, others) in [
+            (&mut self.least_objects, other.least_objects),
+            (&mut self.least_troubles, other.least_troubles),
+            (&mut self.least_crashes, other.least_crashes),
+        ] {
             if let Some(others) = others {
                 least(mine, others);
             }
@@ -179,18 +187,20 @@ impl fmt::Display for Report {
             let mut failed: Vec<Place> = self.violations.iter().map(|violation| violation.place).collect();
             failed.dedup();
             let recovered = self.runs.saturating_sub(failed.len() as u64);
-            writeln!(f, "crash points: {recovered} of {points} recover; {seconds:.1} s")?;
+            let part = if self.runs == points { String::new() } else { format!(" (there are {points})") };
+            writeln!(f, "crash points: {recovered} of {} recover{part}; {seconds:.1} s", self.runs)?;
         } else {
             let least = |least: Option<u64>| least.unwrap_or_default();
             writeln!(
                 f,
-                "{} seeds, {} objects (at least {} each), {} handlers called, at least {} troubles each; {seconds:.1} s, \
-                 {rate:.1} seeds/s, fingerprint {:016x}",
+                "{} seeds, {} objects (at least {} each), {} handlers called; at least {} troubles and {} crashes each; \
+                 {seconds:.1} s, {rate:.1} seeds/s, fingerprint {:016x}",
                 self.runs,
                 self.objects,
                 least(self.least_objects),
                 self.handlers,
                 least(self.least_troubles),
+                least(self.least_crashes),
                 self.fingerprint
             )?;
             for kind in Trouble::ALL {

@@ -101,6 +101,7 @@ impl Made {
 }
 
 /// Makes up what clients do.
+#[derive(Clone)]
 pub(super) struct Author {
     random: Random,
     schema: Arc<Schema>,
@@ -110,7 +111,7 @@ pub(super) struct Author {
 
 impl Author {
     /// One for the models of a synchronizer: all that steps and policies take, and what those link to.
-    pub(super) fn new(random: Random, schema: Arc<Schema>, service: &Synchronizer) -> Self {
+    pub(super) fn new(schema: Arc<Schema>, service: &Synchronizer) -> Self {
         let handled = service.steps.iter().map(|step| step.model());
         let handled = handled.chain(service.policies.iter().map(|policy| policy.model()));
         let mut taken: Vec<ModelId> = Vec::new();
@@ -131,9 +132,14 @@ impl Author {
         taken.retain(concrete);
         taken.sort_unstable();
         taken.dedup();
-        let mut author = Author { random, schema, models: taken };
+        let mut author = Author { random: Random::new(0), schema, models: taken };
         author.add_targets();
         author
+    }
+
+    /// The same with these numbers.
+    pub(super) fn with_numbers(self, random: Random) -> Self {
+        Author { random, ..self }
     }
 
     /// What is linked to has to be there too.
@@ -206,7 +212,7 @@ impl Author {
     }
 
     /// The deeds that delete the first half of the objects, the last one first.
-    pub(super) fn delete_half(&self, made: &Made) -> Vec<Deed> {
+    pub(super) fn delete_half(made: &Made) -> Vec<Deed> {
         let delete = |(object, what): (usize, &Object)| Deed::Delete { object, model: what.model.clone() };
         made.objects.iter().enumerate().take(made.objects.len() / 2).rev().map(delete).collect()
     }

@@ -48,13 +48,17 @@ impl World {
     /// # Errors
     ///
     /// There is no memory for a core.
-    pub(super) fn new(random: Random, weather: Weather) -> xos_model_client::Result<Self> {
+    pub(super) fn new(
+        random: Random,
+        weather: Weather,
+        template: &EmbeddedCore,
+    ) -> xos_model_client::Result<Self> {
         super::log::begins();
         let start = Instant::now();
         let core_shift = Arc::new(AtomicI64::new(0));
         let shift = core_shift.clone();
         let clock = move || virtual_time(start, shift.load(Ordering::Relaxed));
-        let core = EmbeddedCore::in_memory_with(Options { clock: Arc::new(clock), ..Options::default() })?;
+        let core = template.copy_with(Options { clock: Arc::new(clock), ..Options::default() })?;
         Ok(World {
             core,
             random,
@@ -166,6 +170,16 @@ impl World {
     pub(super) fn trace(&self) -> u64 {
         self.trace.load(Ordering::Relaxed)
     }
+}
+
+/// A core at the beginning of the time.
+///
+/// # Errors
+///
+/// There is no memory for it.
+pub(super) fn new_core() -> xos_model_client::Result<EmbeddedCore> {
+    let clock = Arc::new(|| Timestamp::from_micros(BEGIN));
+    EmbeddedCore::in_memory_with(Options { clock, ..Options::default() })
 }
 
 fn virtual_time(start: Instant, shift: i64) -> Timestamp {
