@@ -1,9 +1,6 @@
 //! Bytes that nobody meant: no panic, and what an independent library can read, we read as the same.
 //!
-//! `cargo test` gives each target a bounded number of inputs. For longer:
-//! `BOLERO_RANDOM_ITERATIONS=10000000 cargo test --release -p xos-model-client --test codec fuzz`, or with coverage
-//! as a guide `cargo bolero test -p xos-model-client --test codec fuzz::any_bytes` (needs `cargo install
-//! cargo-bolero`, and clang).
+//! `cargo test` gives each target a bounded number of inputs. For longer: `.ci/fuzz wire_fields 1800`.
 
 use std::sync::LazyLock;
 

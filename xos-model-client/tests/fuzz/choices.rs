@@ -4,7 +4,7 @@
 /// what ends.
 pub(crate) struct Choices<'a>(pub(crate) &'a [u8]);
 
-impl<'a> Choices<'a> {
+impl Choices<'_> {
     pub(crate) fn is_over(&self) -> bool {
         self.0.is_empty()
     }

@@ -162,7 +162,7 @@ fn check_fault(text: &str, fault: &RecipeFault, secret_is_known: bool) {
     }
 }
 
-/// A recipe, but for a mistake here and there.
+/// A recipe, but for mistakes here and there; its lines stand where they belong, so that a secret is known to be one.
 struct Grammar<'a> {
     choices: Choices<'a>,
     text: String,
@@ -171,7 +171,6 @@ struct Grammar<'a> {
 
 impl Grammar<'_> {
     fn line(&mut self, indent: usize, key: &str, value: &str) {
-        let indent = if self.choices.one_in(60) { self.choices.below(12) } else { indent };
         self.text.extend(std::iter::repeat_n(' ', indent));
         self.text.push_str(key);
         self.text.push(':');

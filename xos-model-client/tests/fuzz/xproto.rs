@@ -150,7 +150,7 @@ fn check(text: &str) {
 /// What a document means, where it means something.
 fn check_models(document: &Document) {
     let findings = document.check();
-    for finding in findings.iter() {
+    for finding in &findings {
         assert!(!finding.to_string().is_empty());
     }
     let _ = xproto::to_rust(document, &RustOptions::default());
