@@ -79,20 +79,21 @@ impl<S: AnsibleStep> SyncStep for Runner<S> {
             OnDelete::SamePlaybook => Some(step.playbook()),
             OnDelete::Playbook(playbook) => Some(playbook),
         };
-        if let Some(playbook) = playbook
-            && let Some(run) = self.plan(ctx, o, playbook, true).await?
-        {
-            #[cfg(feature = "embedded")]
-            if let Some(backend) = crate::testing::simulate::backend_here() {
-                return run.simulate(&backend, self.step().name()).await;
-            }
-            if let Some((job, _)) = run.prepare(true).await? {
-                run.run(job).await?;
-            }
-        }
+        let run = match playbook {
+            Some(playbook) => self.plan(ctx, o, playbook, true).await?,
+            None => None,
+        };
         #[cfg(feature = "embedded")]
-        if crate::testing::simulate::backend_here().is_some() {
-            return Ok(());
+        if let Some(backend) = crate::testing::simulate::backend_here() {
+            return match run {
+                Some(run) => run.simulate(&backend, self.step().name()).await,
+                None => Ok(()),
+            };
+        }
+        if let Some(run) = run
+            && let Some((job, _)) = run.prepare(true).await?
+        {
+            run.run(job).await?;
         }
         let folder = self.folder(ctx, &tag(o));
         blocking(move || {

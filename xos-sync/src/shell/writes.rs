@@ -351,7 +351,11 @@ pub(super) fn set<const N: usize>(fields: [(Option<usize>, Value); N]) -> Vec<(F
     fields.into_iter().filter_map(|(at, value)| Some((at? as FieldPos, value))).collect()
 }
 
-pub(super) fn engine_write(leaf: &Leaf, id: xos_model_client::ObjectId, fields: Vec<(FieldPos, Value)>) -> Write {
+pub(super) fn engine_write(
+    leaf: &Leaf,
+    id: xos_model_client::ObjectId,
+    fields: Vec<(FieldPos, Value)>,
+) -> Write {
     Write {
         shape: leaf.shape.clone(),
         target: Target::Object(id),
