@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use xos_core::{EmbeddedCore, Options};
 use xos_sync::model_client::{
-    Caller, FieldPos, Guard, Model as _, ModelAccessor, ObjectId, Op, Page, Query, QueryKind, Target, Write,
+    Caller, FieldPos, Guard, Model as _, ModelAccessor, ObjectId, Op, Page, Query, QueryKind, Target, Touch,
+    Write,
 };
 use xos_sync::models::Site;
 
@@ -57,7 +58,7 @@ pub async fn edit(core: &dyn ModelAccessor, ids: &[usize], text: &str) {
         target: Target::Object(ObjectId::new(*id as i32)),
         op: Op::Set {
             fields: vec![(at("abbreviated_name"), format!("{text} {id}").into())],
-            touch: Default::default(),
+            touch: Touch::default(),
         },
         by: Caller::Client,
         guard: Guard::None,

@@ -228,7 +228,7 @@ fn number(figure: f64) -> String {
         return "–".to_owned();
     }
     let digits = match figure.abs() {
-        size if size >= 100.0 || figure == figure.trunc() => 0,
+        size if size >= 100.0 || figure.fract().abs() < f64::EPSILON => 0,
         size if size >= 10.0 => 1,
         size if size >= 1.0 => 2,
         size => (2.0 - size.log10().floor()).min(6.0) as usize,
@@ -238,8 +238,8 @@ fn number(figure: f64) -> String {
         .split_once('.')
         .map_or((text.as_str(), String::new()), |(whole, rest)| (whole, format!(".{rest}")));
     let mut grouped = String::new();
-    for (at, digit) in whole.chars().enumerate() {
-        if at > 0 && (whole.len() - at) % 3 == 0 && !whole[..at].ends_with('-') {
+    for (at, digit) in whole.char_indices() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) && !grouped.ends_with('-') {
             grouped.push(' ');
         }
         grouped.push(digit);

@@ -82,7 +82,7 @@ impl Backend {
         if is_poison(id) {
             return Err("422: this object is never accepted");
         }
-        if is_flapping(id) && calls % 2 == 0 {
+        if is_flapping(id) && calls.is_multiple_of(2) {
             return Err("500: try again");
         }
         if object.fetch_or(DONE, Ordering::SeqCst) & DONE == 0 {
@@ -119,7 +119,7 @@ impl Backend {
 }
 
 fn is_poison(id: usize) -> bool {
-    id % 100 == 0
+    id.is_multiple_of(100)
 }
 
 fn is_flapping(id: usize) -> bool {
