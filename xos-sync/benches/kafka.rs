@@ -61,7 +61,10 @@ impl Clock {
     fn figures(&self) -> (f64, f64) {
         let (first, last) = (self.first.get().expect("the first"), self.last.get().expect("the last"));
         let seconds = last.at.duration_since(first.at).as_secs_f64();
-        (EVENTS as f64 / seconds, (last.processor - first.processor).as_secs_f64() * 1e6 / EVENTS as f64)
+        (
+            EVENTS as f64 / seconds,
+            last.processor.saturating_sub(first.processor).as_secs_f64() * 1e6 / EVENTS as f64,
+        )
     }
 }
 
@@ -112,7 +115,9 @@ fn main() {
                 all.push(one);
             }
         }
-        figures.iter_mut().for_each(|all| all.sort_by(f64::total_cmp));
+        for all in &mut figures {
+            all.sort_by(f64::total_cmp);
+        }
         let [steps, bares, ratios, processor, bare_processor] = figures;
         let thousandths = |figure: f64| (figure * 1000.0).round() / 1000.0;
         let figures = [

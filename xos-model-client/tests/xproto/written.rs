@@ -174,7 +174,9 @@ fn a_link_without_a_way_back_does_not_break_the_generator() {
 #[test]
 fn names_of_fields_that_are_not_ascii_are_refused_wherever_they_stand() {
     for option in ["unique_with = \"owner,s\u{ef}te\"", "tosca_key_one_of = \"s\u{ef}te\""] {
-        let text = format!("message A (XOSBase) {{ required string name = 1 [max_length = 9, {option}]; }}");
+        let text = format!(
+            "option app_label = \"a\";\nmessage A (XOSBase) {{ required string name = 1 [max_length = 9, {option}]; }}"
+        );
         let models = xproto::parse("a.xproto", &text).unwrap().models().unwrap();
         let refused = xproto::write(&models, &WriteOptions::default()).unwrap_err().to_string();
         assert!(refused.contains("xproto is ASCII only"), "{refused}");

@@ -29,6 +29,7 @@ thread_local! {
 }
 
 /// Engines that this thread starts from now on are broken like this.
+#[cfg(feature = "embedded")]
 pub(crate) fn sabotage(how: Option<Sabotage>) {
     CHOSEN.set(how);
 }

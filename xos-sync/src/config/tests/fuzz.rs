@@ -1,6 +1,7 @@
 //! Config files, override files and variables that nobody meant: every mistake says where it is, none shows a secret,
 //! and what is accepted is within its bounds.
 
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::super::keys::{Key, Kind};
@@ -239,9 +240,9 @@ fn file(choices: &mut Choices<'_>) -> String {
         for (depth, name) in names.iter().enumerate().skip(same) {
             if depth + 1 == names.len() {
                 let misspelt = if choices.one_in(60) { "x" } else { "" };
-                text.push_str(&format!("{:indent$}{name}{misspelt}: {value}\n", "", indent = depth * 2));
+                let _ = writeln!(text, "{:indent$}{name}{misspelt}: {value}", "", indent = depth * 2);
             } else {
-                text.push_str(&format!("{:indent$}{name}:\n", "", indent = depth * 2));
+                let _ = writeln!(text, "{:indent$}{name}:", "", indent = depth * 2);
             }
             open.push((*name).to_owned());
         }
@@ -273,7 +274,7 @@ fn aliases_do_not_multiply() {
     let mut bomb = String::from("logging:\n  filters:\n    a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..40 {
         let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
-        bomb.push_str(&format!("    a{level}: &a{level} [{aliases}]\n"));
+        let _ = writeln!(bomb, "    a{level}: &a{level} [{aliases}]");
     }
     check(&[&bomb], &[], false);
     assert!(load(&bomb).unwrap_err().len() < 2_000);
