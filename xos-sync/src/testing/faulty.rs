@@ -18,7 +18,7 @@ use super::journal::{Entry, Journal, Outcome};
 /// Any accessor, with faults: errors before or after a call took effect, delays, gaps in the feed, a core that goes
 /// away.
 ///
-/// Faults come by [`Rule`]. At random, from a seed, they come in a [simulation](super::simulate).
+/// Faults come by [`Rule`]. At random, from a seed, they come in a [simulation](mod@super::simulate).
 pub struct Faulty<A> {
     inner: Arc<A>,
     state: Arc<Mutex<State>>,
