@@ -37,7 +37,7 @@ impl PullStep for ReadBack {
                 warn!(url, %e, "the page is lost");
                 ctx.publish(EVENTS, &*server.name, &PageLost { web_server: server.id.get() }).await?;
             }
-            instance.served_message = page.ok();
+            instance.served_message = Some(page.unwrap_or_default());
             ctx.save(&mut instance).await?;
         }
         Ok(())

@@ -27,6 +27,8 @@ fn a_page_that_was_lost_is_written_again() {
     std::fs::remove_file(stage.page()).unwrap();
     program.wait_for("the page is lost");
     stage::shows(&url, "Example Tenant example text");
+    let (status, log) = program.interrupt();
+    assert!(status.success() && !log.contains("pull step failed"), "{log}");
 }
 
 #[test]
