@@ -63,12 +63,12 @@ pub(crate) trait Bus: Send + Sync + 'static {
     async fn subscribe(&self, group: &str, topics: &Topics) -> Result<Box<dyn Subscription>, BusError>;
 
     /// What anybody publishes on a topic from now on, without a group: nothing is committed, and every program hears
-    /// all of it. It is heard when [`Subscription::backlog`] is known. `None` where nobody but this process publishes.
+    /// all of it. `None` where nobody but this process publishes.
     ///
     /// # Errors
     ///
     /// As [`subscribe`](Bus::subscribe).
-    async fn overhear(&self, _topic: &str) -> Result<Option<Box<dyn Subscription>>, BusError> {
+    async fn overhear(&self, _topic: &str) -> Result<Option<Box<dyn Overhearing>>, BusError> {
         Ok(None)
     }
 
@@ -119,6 +119,27 @@ pub(crate) trait Subscription: Send {
     ///
     /// As [`next`](Subscription::next).
     async fn backlog(&mut self) -> Result<u64, BusError>;
+}
+
+/// All that is published on a topic, without a group.
+#[async_trait]
+pub(crate) trait Overhearing: Send {
+    /// Waits for what comes next.
+    ///
+    /// # Errors
+    ///
+    /// As [`Subscription::next`].
+    async fn next(&mut self) -> Result<Overheard, BusError>;
+}
+
+/// What [`Overhearing`] tells.
+#[derive(Debug)]
+#[cfg_attr(not(feature = "kafka"), allow(dead_code, reason = "in one process nothing is overheard"))]
+pub(crate) enum Overheard {
+    /// What is published from now on will be told; what was published before may be missed.
+    FromNow,
+    /// Events, those of one partition in order.
+    Events(Vec<Event>),
 }
 
 /// What a [`Subscription`] tells.

@@ -4,6 +4,7 @@
 //! connection of its own; all that is published goes through one producer.
 
 mod options;
+mod overhearing;
 mod pattern;
 mod progress;
 mod subscription;
@@ -23,9 +24,10 @@ use rdkafka::producer::{FutureProducer, FutureRecord, Producer as _};
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, timeout_at};
 
+use self::overhearing::KafkaOverhearing;
 use self::subscription::KafkaSubscription;
 use self::told::{Heard, Told};
-use super::{Bus, BusError, Message, PUBLISH_AT_MOST, Subscription, Topics};
+use super::{Bus, BusError, Message, Overhearing, PUBLISH_AT_MOST, Subscription, Topics};
 use crate::config::EventBus;
 
 /// What librdkafka keeps of an event beside its key and value, about, in bytes.
@@ -72,21 +74,6 @@ impl KafkaBus {
             closing: Closing(Arc::new(watch::channel(0).0)),
             room: Semaphore::new(options::ROOM_KIB as usize),
         })
-    }
-
-    async fn join(
-        &self,
-        consumer: ClientConfig,
-        topics: Vec<String>,
-    ) -> Result<Box<dyn Subscription>, BusError> {
-        let closing = self.closing.clone();
-        // Files are read for TLS.
-        let joined =
-            tokio::task::spawn_blocking(move || KafkaSubscription::new(&consumer, &topics, closing)).await;
-        match joined {
-            Ok(subscription) => Ok(Box::new(subscription?)),
-            Err(_) => Err(BusError::Away { reason: "the program is ending".to_owned() }),
-        }
     }
 
     fn producer(&self) -> Result<FutureProducer<Heard>, BusError> {
@@ -193,19 +180,22 @@ impl Bus for KafkaBus {
         };
         let mut consumer = options::consumer(&self.common, &self.config, topics);
         consumer.set("group.id", group);
-        self.join(consumer, names).await
+        let closing = self.closing.clone();
+        // Files are read for TLS.
+        let joined = on_a_thread(move || KafkaSubscription::new(&consumer, &names, closing)).await?;
+        Ok(Box::new(joined))
     }
 
-    async fn overhear(&self, topic: &str) -> Result<Option<Box<dyn Subscription>>, BusError> {
-        let names = vec![topic.to_owned()];
-        let mut consumer = options::consumer(&self.common, &self.config, &Topics::Named(names.clone()));
-        // A group that nobody else is in, and that is never in again.
+    async fn overhear(&self, topic: &str) -> Result<Option<Box<dyn Overhearing>>, BusError> {
+        let mut consumer = options::consumer(&self.common, &self.config, &Topics::Named(Vec::new()));
+        // A group that is never joined.
         let unique = std::hash::RandomState::new().build_hasher().finish();
         consumer
             .set("group.id", format!("{}.{topic}.{unique:016x}", self.name))
-            .set("enable.auto.commit", "false")
-            .set("auto.offset.reset", "latest");
-        self.join(consumer, names).await.map(Some)
+            .set("enable.auto.commit", "false");
+        let (topic, closing) = (topic.to_owned(), self.closing.clone());
+        let overhearing = on_a_thread(move || KafkaOverhearing::new(&consumer, topic, closing)).await?;
+        Ok(Some(Box::new(overhearing)))
     }
 
     async fn close(&self, at_most: Duration) {
@@ -234,6 +224,16 @@ impl Drop for KafkaBus {
     fn drop(&mut self) {
         let producer = self.producer.get_mut().unwrap_or_else(PoisonError::into_inner).take();
         self.closing.close(producer);
+    }
+}
+
+/// The result of this, which may take long.
+async fn on_a_thread<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, BusError> + Send + 'static,
+) -> Result<T, BusError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(_) => Err(BusError::Away { reason: "the program is ending".to_owned() }),
     }
 }
 

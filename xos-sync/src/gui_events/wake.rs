@@ -8,7 +8,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{Instrument as _, debug, info, warn};
 use xos_model_client::{
     Abilities, Change, Cursor, Feed, Found, ModelAccessor, ModelName, ObjectId, Onboard, Onboarded, Page,
@@ -17,16 +17,13 @@ use xos_model_client::{
 
 use super::TOPIC;
 use super::tale::{Nothing, change};
-use crate::bus::{Bus, BusError, Delivery, Subscription};
+use crate::bus::{Bus, BusError, Overheard, Overhearing};
 
 /// How many changes may wait to be taken. More wait on the bus.
 const ROOM: usize = 1024;
 
 /// When a bus that cannot be heard is tried again.
 const AGAIN: Duration = Duration::from_secs(5);
-
-/// How often it is looked whether the bus is heard already.
-const LOOK: Duration = Duration::from_millis(200);
 
 /// An accessor of a core that does not tell of changes, with the changes that it publishes.
 ///
@@ -128,31 +125,29 @@ impl Listener {
     }
 
     /// `None` when nobody wants to hear of it any more.
-    async fn hear(&mut self, events: &mut dyn Subscription) -> Option<BusError> {
-        // What was published before it was heard is not told again: everything is read once it is.
-        let mut heard = false;
+    async fn hear(&mut self, events: &mut dyn Overhearing) -> Option<BusError> {
         let mut away = false;
         loop {
-            let delivery = if heard {
-                events.next().await
-            } else {
-                match timeout(LOOK, events.next()).await {
-                    Ok(delivery) => delivery,
-                    Err(_) => {
-                        heard = events.backlog().await.is_ok();
-                        if heard {
-                            debug!(topic = TOPIC, "changes are heard on the event bus");
-                            self.tell(Change::Gap { why: Why::Reconnected }).await?;
-                        }
-                        continue;
+            let overheard = match events.next().await {
+                Ok(overheard) => overheard,
+                Err(error @ BusError::Away { .. }) => {
+                    if !std::mem::replace(&mut away, true) {
+                        warn!(e = %error, topic = TOPIC, "changes cannot be heard on the event bus; they are found by polling");
                     }
+                    continue;
                 }
+                Err(error) => return Some(error),
             };
-            match delivery {
-                Ok(Delivery::Events(events)) => {
-                    if std::mem::take(&mut away) {
-                        info!(topic = TOPIC, "changes are heard on the event bus again");
-                    }
+            if std::mem::take(&mut away) {
+                info!(topic = TOPIC, "changes are heard on the event bus again");
+            }
+            match overheard {
+                // What was published before is not told again: everything is read.
+                Overheard::FromNow => {
+                    debug!(topic = TOPIC, "changes are heard on the event bus");
+                    self.tell(Change::Gap { why: Why::Reconnected }).await?;
+                }
+                Overheard::Events(events) => {
                     for event in events {
                         match change(&event, &self.core.schema()) {
                             Ok(change) => self.tell(change).await?,
@@ -161,14 +156,6 @@ impl Listener {
                         }
                     }
                 }
-                // It is looked again whether it is heard; until then changes may be missed.
-                Ok(Delivery::Revoked(_)) => heard = false,
-                Err(error @ BusError::Away { .. }) => {
-                    if !std::mem::replace(&mut away, true) {
-                        warn!(e = %error, topic = TOPIC, "changes cannot be heard on the event bus; they are found by polling");
-                    }
-                }
-                Err(error) => return Some(error),
             }
         }
     }

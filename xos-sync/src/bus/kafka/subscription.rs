@@ -17,7 +17,7 @@ use xos_model_client::Timestamp;
 
 use super::progress::Progress;
 use super::told::{Revoked, Told, give_up};
-use super::{Closing, why};
+use super::{Closing, on_a_thread, why};
 use crate::bus::{BATCH, BusError, Delivery, Event, Place, Position, Subscription};
 
 /// How long a group is waited for to be joined where a broker answers: one is joined only when a topic is there.
@@ -30,7 +30,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const PIECE: usize = 32 * 1024;
 
 /// How long one question to the brokers may take.
-const QUESTION: Duration = Duration::from_secs(5);
+pub(super) const QUESTION: Duration = Duration::from_secs(5);
 
 /// A member of a consumer group.
 ///
@@ -249,15 +249,7 @@ impl Subscription for KafkaSubscription {
         if !joined && (!is_up || self.since.elapsed() < JOIN) {
             return Err(BusError::Away { reason: "the group is not joined yet".to_owned() });
         }
-        let trouble = consumer.clone();
-        let counted = tokio::task::spawn_blocking(move || backlog(&consumer)).await;
-        match counted {
-            Ok(Ok(count)) => Ok(count),
-            Ok(Err(error)) => {
-                Err(BusError::Away { reason: trouble.context().trouble().unwrap_or_else(|| why(&error)) })
-            }
-            Err(_) => Err(BusError::Away { reason: "the program is ending".to_owned() }),
-        }
+        on_a_thread(move || backlog(&consumer).map_err(|error| unanswered(&error, &consumer))).await
     }
 }
 
@@ -289,8 +281,13 @@ fn backlog(consumer: &StreamConsumer<Told>) -> Result<u64, KafkaError> {
     Ok(count)
 }
 
+/// A question to the brokers that got no answer.
+pub(super) fn unanswered(error: &KafkaError, consumer: &StreamConsumer<Told>) -> BusError {
+    BusError::Away { reason: consumer.context().trouble().unwrap_or_else(|| why(error)) }
+}
+
 /// What an error means to somebody who reads; nothing where librdkafka goes on by itself.
-fn judged(error: &KafkaError, told: &Told) -> Option<BusError> {
+pub(super) fn judged(error: &KafkaError, told: &Told) -> Option<BusError> {
     use RDKafkaErrorCode as Code;
 
     let reason = || told.trouble().unwrap_or_else(|| why(error));
@@ -312,7 +309,7 @@ fn judged(error: &KafkaError, told: &Told) -> Option<BusError> {
     }
 }
 
-fn event_of(message: &BorrowedMessage<'_>, topic: Arc<str>, bytes: &mut BytesMut) -> Event {
+pub(super) fn event_of(message: &BorrowedMessage<'_>, topic: Arc<str>, bytes: &mut BytesMut) -> Event {
     let (key, value) = (message.key(), message.payload().unwrap_or_default());
     let size = key.map_or(0, <[u8]>::len) + value.len();
     if bytes.capacity() < size {

@@ -6,7 +6,7 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::DefaultProducerContext;
 
 use super::*;
-use crate::bus::{Delivery, Event, Place, Position, Publisher, TopicPattern};
+use crate::bus::{Delivery, Event, Overheard, Place, Position, Publisher, Subscription, TopicPattern};
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 
@@ -137,6 +137,72 @@ async fn the_next_member_goes_on_at_what_was_committed() {
     let mut reader = bus.subscribe("group", &named(&["a"])).await.unwrap();
     let again = take_at_least(reader.as_mut(), 6).await;
     assert_eq!(numbers(&again), numbers(&events[4..]));
+}
+
+/// Waits until all that is published from now on is heard.
+async fn heard(events: &mut dyn Overhearing) {
+    tokio::time::timeout(PATIENCE, async {
+        loop {
+            match events.next().await {
+                Ok(Overheard::FromNow) => return,
+                Ok(Overheard::Events(events)) => panic!("{events:?} before it was heard"),
+                Err(BusError::Away { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    })
+    .await
+    .unwrap();
+}
+
+/// Waits until these numbers are heard.
+async fn hear(events: &mut dyn Overhearing, mut expected: BTreeSet<usize>) {
+    tokio::time::timeout(PATIENCE, async {
+        while !expected.is_empty() {
+            match events.next().await {
+                Ok(Overheard::Events(events)) => expected.retain(|number| !numbers(&events).contains(number)),
+                Ok(Overheard::FromNow) | Err(BusError::Away { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+    })
+    .await
+    .unwrap_or_else(|_| panic!("{expected:?} are missed"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_once_it_is_heard_is_never_missed() {
+    let cluster = cluster(&[("a", 2)]);
+    let bus = bus(&cluster);
+    publish_all(&bus, "a", 0..100).await;
+    for round in 1..20 {
+        let mut events = bus.overhear("a").await.unwrap().unwrap();
+        heard(events.as_mut()).await;
+        let now = round * 100..round * 100 + 20;
+        publish_all(&bus, "a", now.clone()).await;
+        hear(events.as_mut(), now.collect()).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_that_comes_later_is_overheard_also_when_the_brokers_were_away() {
+    let cluster = cluster(&[]);
+    let bus = bus(&cluster);
+    let mut events = bus.overhear("a").await.unwrap().unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(200), events.next()).await.is_err());
+    cluster.create_topic("a", 1, 1).unwrap();
+    heard(events.as_mut()).await;
+    publish_all(&bus, "a", 0..5).await;
+    hear(events.as_mut(), (0..5).collect()).await;
+
+    cluster.broker_down(-1).unwrap();
+    let away = tokio::time::timeout(PATIENCE, async {
+        while !matches!(events.next().await, Err(BusError::Away { .. })) {}
+    });
+    away.await.unwrap();
+    cluster.broker_up(-1).unwrap();
+    publish_all(&bus, "a", 5..10).await;
+    hear(events.as_mut(), (5..10).collect()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
