@@ -1,6 +1,7 @@
 //! What the tests that cross the crates share.
 
 pub mod against;
+pub mod hello;
 pub mod ours;
 pub mod program;
 pub mod proxy;

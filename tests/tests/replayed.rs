@@ -16,46 +16,11 @@ use xos_model_client::{
 };
 use xos_sync::model_client::{ErrorKind, Model, ObjectId};
 use xos_sync::prelude::*;
+use xos_sync_tests::hello::{HelloWorldService, HelloWorldServiceInstance, greeting_named, service_named};
 use xos_sync_tests::replay::Replay;
 use xos_sync_tests::{skipped, workspace};
 
-/// Says hello to everybody.
-#[derive(XosModel, Clone, Debug)]
-#[xos(app_label = "hello-world")]
-struct HelloWorldService {
-    #[xos(base)]
-    service: Service,
-    /// The name of who is saying hello
-    #[xos(number = 1)]
-    hello_from: String,
-}
-
-/// One greeting.
-#[derive(XosModel, Clone, Debug)]
-#[xos(app_label = "hello-world", owner_class = HelloWorldService)]
-struct HelloWorldServiceInstance {
-    #[xos(base)]
-    service_instance: ServiceInstance,
-    /// The name of who is being greeted
-    #[xos(number = 1)]
-    hello_to: String,
-}
-
 const GREETING: &str = "HelloWorldServiceInstance";
-
-fn service(name: &str, from: &str) -> HelloWorldService {
-    HelloWorldService {
-        service: Service { name: name.into(), ..Default::default() },
-        hello_from: from.into(),
-    }
-}
-
-fn greeting(name: &str, to: &str) -> HelloWorldServiceInstance {
-    HelloWorldServiceInstance {
-        service_instance: ServiceInstance { name: Some(name.into()), ..Default::default() },
-        hello_to: to.into(),
-    }
-}
 
 /// A recording that answers, and a client of it. `None`, said loudly, when it is not there.
 async fn replayed(name: &str) -> Option<(Replay, CoreClient)> {
@@ -234,13 +199,13 @@ async fn filters_are_asked_byte_for_byte_as_they_were_recorded() {
 async fn what_is_refused_lands_in_its_class() {
     let Some((_replay, core)) = replayed("calls.jsonl").await else { return };
     let client = as_client(&core);
-    let made = client.create(service("svc1", "Jhon Snow")).await.unwrap();
+    let made = client.create(service_named("svc1", "Jhon Snow")).await.unwrap();
     assert_eq!((made.id, made.backend_code), (ObjectId::new(5), 0));
-    let twice = client.create(service("svc1", "dup")).await.unwrap_err();
+    let twice = client.create(service_named("svc1", "dup")).await.unwrap_err();
     assert_eq!(faults(&twice), [fault("name", "Service_decl with this Name already exists.")]);
-    let blank = client.create(greeting("noreq", "")).await.unwrap_err();
+    let blank = client.create(greeting_named("noreq", "")).await.unwrap_err();
     assert_eq!(faults(&blank), [fault("hello_to", "This field cannot be blank.")]);
-    let long = client.create(greeting(&"x".repeat(201), "x")).await.unwrap_err();
+    let long = client.create(greeting_named(&"x".repeat(201), "x")).await.unwrap_err();
     let at_most = "Ensure this value has at most 200 characters (it has 201).";
     assert_eq!(faults(&long), [fault("name", at_most)]);
     let empty = client.create(Flavor::default()).await.unwrap_err();
@@ -280,7 +245,7 @@ async fn what_is_refused_lands_in_its_class() {
 async fn a_deletion_is_looked_at() {
     let Some((replay, core)) = replayed("calls.jsonl").await else { return };
     let client = as_client(&core);
-    let mut one = greeting("i3", "Jon");
+    let mut one = greeting_named("i3", "Jon");
     one.id = ObjectId::new(24);
     assert_eq!(client.delete(&one).await.unwrap(), Deleted::Yes);
     // Deleted already, then reaped.
@@ -451,7 +416,7 @@ async fn a_creation_that_was_cut_is_not_made_again() {
             _ => replay.answer_late("CreateHelloWorldServiceInstance", Duration::from_secs(2)),
         }
         let before = replay.count("CreateHelloWorldServiceInstance");
-        let error = client.create(greeting("i1", "Daenerys")).await.unwrap_err();
+        let error = client.create(greeting_named("i1", "Daenerys")).await.unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::OutcomeUnknown { .. }), "{make}: {error}");
         assert_eq!(replay.count("CreateHelloWorldServiceInstance"), before + 1, "{make}");
         replay.heal("CreateHelloWorldServiceInstance");

@@ -10,50 +10,16 @@ use tokio::task::JoinHandle;
 use xos_model_client::grpc::{CoreClient, CoreOptions, Credentials, Password};
 use xos_model_client::{Caller, Error, ModelClient};
 use xos_sync::config::AccessorKind;
-use xos_sync::model_client::{Model, ModelDef};
 use xos_sync::prelude::*;
 use xos_sync::{Config, run_until};
+pub(crate) use xos_sync_tests::hello::{
+    HelloWorldService, HelloWorldServiceInstance, greeting, models, service,
+};
 use xos_sync_tests::proxy::{Mode, Proxy};
 use xos_sync_tests::stand_in::{Options, StandIn};
 
 /// Nothing takes longer, or it hangs. What was asked for is 2 s; how long it took is printed.
 const HANGS: Duration = Duration::from_secs(20);
-
-/// Says hello to everybody.
-#[derive(XosModel, Clone, Debug)]
-#[xos(app_label = "hello-world")]
-pub(crate) struct HelloWorldService {
-    #[xos(base)]
-    pub(crate) service: Service,
-    /// The name of who is saying hello
-    #[xos(number = 1)]
-    pub(crate) hello_from: String,
-}
-
-/// One greeting.
-#[derive(XosModel, Clone, Debug)]
-#[xos(app_label = "hello-world", owner_class = HelloWorldService)]
-pub(crate) struct HelloWorldServiceInstance {
-    #[xos(base)]
-    pub(crate) service_instance: ServiceInstance,
-    /// The name of who is being greeted
-    #[xos(number = 1)]
-    pub(crate) hello_to: String,
-}
-
-pub(crate) fn service(from: &str) -> HelloWorldService {
-    HelloWorldService {
-        service: Service { name: from.into(), ..Default::default() },
-        hello_from: from.into(),
-    }
-}
-
-pub(crate) fn greeting(to: &str) -> HelloWorldServiceInstance {
-    HelloWorldServiceInstance {
-        service_instance: ServiceInstance { name: Some(to.into()), ..Default::default() },
-        hello_to: to.into(),
-    }
-}
 
 /// A core, and a proxy in front of it.
 pub(crate) struct Lab {
@@ -66,9 +32,8 @@ pub(crate) struct Lab {
 impl Lab {
     /// With the hello-world models loaded, and the service `Jon`.
     pub(crate) async fn new() -> Self {
-        let models: [&ModelDef; 2] = [HelloWorldService::def(), HelloWorldServiceInstance::def()];
         // All calls are looked at in the end.
-        let options = Options { journal: 1_000_000, ..Options::fast().with_models(models) };
+        let options = Options { journal: 1_000_000, ..Options::fast().with_models(models()) };
         let core = StandIn::start(options).await.unwrap();
         let proxy = Proxy::start(core.address()).await.unwrap();
         let store = core.client();

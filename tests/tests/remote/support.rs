@@ -12,29 +12,10 @@ use xos_sync::config::AccessorKind;
 use xos_sync::model_client::{Model, ModelDef};
 use xos_sync::prelude::*;
 use xos_sync::{Config, run_until};
+pub(crate) use xos_sync_tests::hello::{
+    HelloWorldService, HelloWorldServiceInstance, greeting, models, service,
+};
 use xos_sync_tests::stand_in::{Called, LoadRequest, Options, StandIn};
-
-/// Says hello to everybody.
-#[derive(XosModel, Clone, Debug)]
-#[xos(app_label = "hello-world")]
-pub(crate) struct HelloWorldService {
-    #[xos(base)]
-    pub(crate) service: Service,
-    /// The name of who is saying hello
-    #[xos(number = 1)]
-    pub(crate) hello_from: String,
-}
-
-/// One greeting.
-#[derive(XosModel, Clone, Debug)]
-#[xos(app_label = "hello-world", owner_class = HelloWorldService)]
-pub(crate) struct HelloWorldServiceInstance {
-    #[xos(base)]
-    pub(crate) service_instance: ServiceInstance,
-    /// The name of who is being greeted
-    #[xos(number = 1)]
-    pub(crate) hello_to: String,
-}
 
 /// What steps did, in order.
 #[derive(Clone, Default)]
@@ -139,25 +120,6 @@ impl SyncStep for Serve {
         self.0.say(format!("delete service {}", o.hello_from));
         Ok(())
     }
-}
-
-pub(crate) fn service(from: &str) -> HelloWorldService {
-    HelloWorldService {
-        service: Service { name: from.into(), ..Default::default() },
-        hello_from: from.into(),
-    }
-}
-
-pub(crate) fn greeting(to: &str) -> HelloWorldServiceInstance {
-    HelloWorldServiceInstance {
-        service_instance: ServiceInstance { name: Some(to.into()), ..Default::default() },
-        hello_to: to.into(),
-    }
-}
-
-/// The hello-world models.
-pub(crate) fn models() -> [&'static ModelDef; 2] {
-    [HelloWorldService::def(), HelloWorldServiceInstance::def()]
 }
 
 /// A stand-in that reads the xproto of a load as a real core does, and is fast.

@@ -9,7 +9,7 @@ use tonic::Code;
 use xos_sync_tests::stand_in::{Options, StandIn};
 
 use super::client::{Pair, RawClient, id, text};
-use super::models::hello_world;
+use super::models::models;
 
 const NO_OP: &str = "/xos.utility/NoOp";
 
@@ -95,7 +95,7 @@ async fn a_late_answer_is_of_a_call_that_took_effect() {
 
 #[tokio::test]
 async fn workers_that_hang_starve_everybody() {
-    let options = Options { workers: 2, ..Options::fast().with_models(&hello_world()) };
+    let options = Options { workers: 2, ..Options::fast().with_models(models()) };
     let pair = Pair::of(StandIn::start(options).await.unwrap());
     pair.core.hang("GetVersion");
     let mut hanging = Vec::new();

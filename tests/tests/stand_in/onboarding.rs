@@ -8,7 +8,7 @@ use tonic::{Code, Status};
 use xos_sync_tests::stand_in::{Options, StandIn};
 
 use super::client::{Pair, RawClient, id, text, told};
-use super::models::hello_world;
+use super::models::models;
 
 const LOAD: &str = "/xos.dynamicload/LoadModels";
 const UNLOAD: &str = "/xos.dynamicload/UnloadModels";
@@ -17,7 +17,7 @@ const XPROTO: &str =
 
 /// A core that knows hello-world, but has not loaded it. It goes away when the test says so.
 async fn unloaded() -> Pair {
-    Pair::of(StandIn::start(patient().knowing(hello_world())).await.unwrap())
+    Pair::of(StandIn::start(patient().knowing(models().map(Clone::clone).into())).await.unwrap())
 }
 
 /// A core that stays long after a load, so that what it says meanwhile can be looked at.
@@ -138,7 +138,7 @@ async fn an_error_of_syntax_is_never_answered_and_breaks_the_core() {
 
 #[tokio::test]
 async fn models_are_unloaded_when_their_objects_are_gone() {
-    let mut pair = Pair::of(StandIn::start(patient().with_models(&hello_world())).await.unwrap());
+    let mut pair = Pair::of(StandIn::start(patient().with_models(models())).await.unwrap());
     let object = pair.instance().await;
     let service = id(&pair.list("HelloWorldService").await.unwrap()[0]);
     for (model, id) in [("HelloWorldService", service), ("HelloWorldServiceInstance", object)] {
@@ -169,7 +169,7 @@ async fn models_are_unloaded_when_their_objects_are_gone() {
 
 #[tokio::test]
 async fn unloading_what_was_never_loaded_restarts_the_core_and_purging_asks_nobody() {
-    let mut pair = Pair::of(StandIn::start(patient().with_models(&hello_world())).await.unwrap());
+    let mut pair = Pair::of(StandIn::start(patient().with_models(models())).await.unwrap());
     pair.instance().await;
     assert_eq!(unload(&pair, "never-loaded", 0).await.unwrap(), None);
     restarted(&mut pair).await;
@@ -182,7 +182,8 @@ async fn unloading_what_was_never_loaded_restarts_the_core_and_purging_asks_nobo
 
 #[tokio::test]
 async fn everybody_loses_the_connection_when_somebody_loads() {
-    let pair = Pair::of(StandIn::start(Options::fast().knowing(hello_world())).await.unwrap());
+    let pair =
+        Pair::of(StandIn::start(Options::fast().knowing(models().map(Clone::clone).into())).await.unwrap());
     pair.core.hang("GetVersion");
     let bystander = RawClient::to(&pair.core.uri());
     let hanging =

@@ -15,7 +15,7 @@ use xos_sync_tests::stand_in::{LoadRequest, Options, StandIn};
 use xos_sync_tests::{skipped, workspace};
 
 use super::client::{Pair, told};
-use super::models::hello_world;
+use super::models::models;
 use super::onboarding::{patient, restarted};
 
 #[derive(Deserialize)]
@@ -257,14 +257,16 @@ fn statuses_differ(
 
 #[tokio::test]
 async fn it_answers_as_the_real_core_did() {
-    let options = Options { loaded: vec![as_recorded()], ..patient().knowing(hello_world()) };
+    let options =
+        Options { loaded: vec![as_recorded()], ..patient().knowing(models().map(Clone::clone).into()) };
     let mut pair = Pair::of(StandIn::start(options).await.unwrap());
     replay(&mut pair, "calls.jsonl").await;
 }
 
 #[tokio::test]
 async fn it_loads_and_unloads_as_the_real_core_did() {
-    let options = Options { loaded: vec![as_recorded()], ..patient().knowing(hello_world()) };
+    let options =
+        Options { loaded: vec![as_recorded()], ..patient().knowing(models().map(Clone::clone).into()) };
     let mut pair = Pair::of(StandIn::start(options).await.unwrap());
     replay(&mut pair, "load-calls.jsonl").await;
 }

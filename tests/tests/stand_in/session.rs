@@ -18,7 +18,7 @@ use xos_sync_tests::stand_in::wire::code_of;
 use xos_sync_tests::{skipped, workspace};
 
 use super::client::{Pair, told};
-use super::models::hello_world;
+use super::models::models;
 use super::onboarding::patient;
 use super::recorded::{Translation, answers_differ, decode, model_of, translated};
 use xos_sync_tests::against::messages::root;
@@ -152,7 +152,7 @@ async fn replay(file: &str, at_least: usize) {
     let Ok(lines) = std::fs::read_to_string(path) else {
         return skipped(&format!("../shared/wire/{file} is not there to compare with"));
     };
-    let pair = Pair::of(StandIn::start(patient().with_models(&hello_world())).await.unwrap());
+    let pair = Pair::of(StandIn::start(patient().with_models(models())).await.unwrap());
     let mut known = Translation::default();
     let lines: Vec<Recorded> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     // The services first: instances need an owner.

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use crate::inside::Inside;
-use crate::models::greeting;
 use crate::outside::Outside;
 use crate::scene::{Program, Scene, until};
 use crate::trouble::{Changes, Place};
+use xos_sync_tests::hello::greeting_named;
 
 /// The library that lies, where it is installed.
 fn liar() -> Option<PathBuf> {
@@ -106,7 +106,7 @@ async fn a_failure_is_tried_again_in_time_though_the_clock_was_set_back() {
     lied.set("+0");
     let mut program = lied.start();
     let client = lied.scene.client().await;
-    client.create(greeting("o0", "Joffrey Baratheon")).await.unwrap();
+    client.create(greeting_named("o0", "Joffrey Baratheon")).await.unwrap();
     program.wait_for("\"e\":\"Maybe not\"", 2);
     until("the failure is stored", || {
         Inside::of(lied.scene.database()).rows.values().any(|row| row.code == 2)

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use xos_sync::model_client::{Deleted, Model as _, ModelClient, ObjectId, Record};
 
-use crate::models::{HelloWorldServiceInstance, greeting};
 use crate::random::Random;
+use xos_sync_tests::hello::{HelloWorldServiceInstance, greeting_named};
 
 /// Whom the program does not greet, or later: it fails and says so.
 pub(crate) const REFUSED: [&str; 2] = ["Joffrey Baratheon", "Tyrion Lannister"];
@@ -125,7 +125,7 @@ impl Driver {
             model.insert(serial, wanted.clone());
             (serial, wanted)
         };
-        let made = self.client.create(greeting(&format!("o{serial}"), &wanted.hello_to)).await;
+        let made = self.client.create(greeting_named(&format!("o{serial}"), &wanted.hello_to)).await;
         let made = made.map_err(|_| Over)?;
         self.told(serial, |wanted| {
             wanted.id = Some(made.id.get());

@@ -12,11 +12,11 @@ use tokio::task::JoinSet;
 
 use crate::driver::{Asked, CLIENTS, Driver, Model, REFUSED, Shared, Wanted};
 use crate::inside::Inside;
-use crate::models::HelloWorldServiceInstance;
 use crate::oracle::{self, When, assert_none};
 use crate::outside::Outside;
 use crate::random::Random;
 use crate::scene::{PATIENCE, Scene};
+use xos_sync_tests::hello::HelloWorldServiceInstance;
 
 /// How many objects there are at the start.
 const OBJECTS: usize = 10_000;

@@ -10,7 +10,6 @@ mod driver;
 mod files;
 mod inside;
 mod kills;
-mod models;
 mod oracle;
 mod outside;
 mod permissions;

@@ -12,7 +12,7 @@ use xos_core::{EmbeddedCore, Options};
 use xos_sync::model_client::grpc::{CoreClient, CoreOptions};
 use xos_sync::model_client::{Caller, ModelAccessor as _, ModelClient, Touch};
 
-use crate::models::greeting;
+use xos_sync_tests::hello::greeting_named;
 
 /// How long something may take before the test has failed; nothing is asserted on shorter times.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -56,7 +56,7 @@ impl Scene {
         let scene = Self::new();
         let core = EmbeddedCore::open(scene.database(), Options::default()).unwrap();
         let client = ModelClient::new(Arc::new(core.clone()), Caller::Client);
-        let new = |serial| greeting(&format!("o{serial}"), &format!("o{serial}.0"));
+        let new = |serial| greeting_named(&format!("o{serial}"), &format!("o{serial}.0"));
         let writes: Vec<_> = (0..objects)
             .map(|serial| client.write_for(&new(serial), Touch::AsTheRulesSay).unwrap().unwrap())
             .collect();

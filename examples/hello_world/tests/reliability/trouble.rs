@@ -10,10 +10,10 @@ use xos_sync::model_client::{Caller, ModelClient};
 
 use crate::driver::{Model, Wanted};
 use crate::inside::Inside;
-use crate::models::{HelloWorldServiceInstance, greeting};
 use crate::oracle::{self, When, assert_none};
 use crate::outside::Outside;
 use crate::scene::{PATIENCE, Program, Scene};
+use xos_sync_tests::hello::{HelloWorldServiceInstance, greeting_named};
 
 /// How many changes may be made before a trouble has to be noticed: the log of the database has some room of its own.
 const UNNOTICED: usize = 20_000;
@@ -61,7 +61,7 @@ impl<'a> Changes<'a> {
         let at = self.objects.len();
         self.count += 1;
         let text = format!("o{at}.{}", self.count);
-        let made = self.client.create(greeting(&format!("o{at}"), &text)).await;
+        let made = self.client.create(greeting_named(&format!("o{at}"), &text)).await;
         let made = made.map_err(|error| format!("{error:?} {error}"))?;
         let wanted = Wanted { id: Some(made.id.get()), hello_to: text, ..Wanted::first(at) };
         self.model.insert(at, wanted);

@@ -37,14 +37,14 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 /// use xos_sync::testing::Backend;
 ///
 /// enum Tenants {
-///     Real, // with an HTTP client, and so on
+///     Folder(std::path::PathBuf),
 ///     Simulated(Backend),
 /// }
 ///
 /// impl Tenants {
 ///     async fn make(&self, name: &str) -> StepResult {
 ///         match self {
-///             Tenants::Real => todo!(),
+///             Tenants::Folder(folder) => Ok(tokio::fs::create_dir_all(folder.join(name)).await?),
 ///             Tenants::Simulated(backend) => Ok(backend.put(format!("tenant/{name}"), "").await?),
 ///         }
 ///     }
