@@ -26,6 +26,7 @@ use crate::recipe::{Applier, RecipeFile};
 use crate::shell::layout::{DependencyGraph, Layout, read_dependency_graph};
 use crate::shell::questions::{Questions, desk};
 use crate::shell::{End, Options, Shell, lines};
+use crate::signals::Grace;
 use crate::synchronizer::Synchronizer;
 #[cfg(feature = "embedded")]
 use crate::{config::EventBusKind, events::topics_of, gui_events::publish::GuiPublisher};
@@ -149,6 +150,7 @@ struct Run {
     gui_events: Option<GuiPublisher>,
     /// What all handlers have around them.
     around: Arc<Around>,
+    grace: Arc<Grace>,
     span: Span,
 }
 
@@ -168,6 +170,7 @@ impl Run {
         // Nobody asks, unless others can reach this program.
         let questions = Mutex::new(desk().1);
         service.prepare(&config)?;
+        let grace = Arc::new(Grace::of(config.engine.grace_period));
         let bus = crate::bus::open(&config, &name)?;
         let around = Around::new(name.clone(), bus, config.ansible.clone());
         Ok(Run {
@@ -182,15 +185,16 @@ impl Run {
             #[cfg(feature = "embedded")]
             gui_events: None,
             around,
+            grace,
             span,
         })
     }
 
     /// Runs, and then waits for what was published.
     async fn until_closed(self, stop: impl Future<Output = ()> + Send) -> Result<()> {
-        let (bus, at_most) = (self.around.bus.clone(), self.config.engine.grace_period);
+        let (bus, grace) = (self.around.bus.clone(), self.grace.clone());
         let end = Box::pin(self.until(stop)).await;
-        bus.close(at_most).await;
+        bus.close(grace.left()).await;
         end
     }
 
@@ -252,9 +256,10 @@ impl Run {
         let mut beside = beside.instrument(span.clone()).await?;
         #[cfg(feature = "embedded")]
         let publishing = self.gui_events.take().map(|publisher| span.in_scope(|| publisher.start()));
-        let tell = beside.stopper();
+        let (tell, grace) = (beside.stopper(), self.grace.clone());
         let stop = async move {
             stop.await;
+            grace.begins();
             tell.send_replace(true);
         };
         let mut stop = std::pin::pin!(stop.fuse());
@@ -271,7 +276,7 @@ impl Run {
         beside.end().await;
         #[cfg(feature = "embedded")]
         if let Some(publishing) = publishing {
-            publishing.end(self.config.engine.grace_period).await;
+            publishing.end(self.grace.left()).await;
         }
         end
     }

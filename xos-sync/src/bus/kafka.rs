@@ -36,6 +36,9 @@ const OVERHEAD: usize = 512;
 /// How often is looked whether everything that was published is confirmed.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// When nothing is confirmed for so long at the end, the brokers are away and no longer waited for.
+const SILENCE: Duration = Duration::from_secs(10);
+
 /// The longest name of a topic, in characters.
 const LONGEST_NAME: usize = 249;
 
@@ -203,9 +206,16 @@ impl Bus for KafkaBus {
             return;
         };
         let until = Instant::now() + at_most;
-        while producer.in_flight_count() > 0 {
-            if Instant::now() >= until {
-                let events = producer.in_flight_count();
+        let (mut least, mut silent) = (i32::MAX, Instant::now());
+        loop {
+            let events = producer.in_flight_count();
+            if events == 0 {
+                break;
+            }
+            if events < least {
+                (least, silent) = (events, Instant::now());
+            }
+            if Instant::now() >= until.min(silent + SILENCE) {
                 tracing::warn!(events, "events that were published are not confirmed; they may be lost");
                 break;
             }

@@ -32,6 +32,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// At the end, changes that do not come within this time do not come.
 const QUIET: Duration = Duration::from_millis(200);
 
+/// How long the end waits for brokers where the changes are published after the next start, too.
+const AT_THE_END: Duration = Duration::from_secs(3);
+
 /// Brokers take events of 1 MB, unless they are told otherwise.
 const LARGEST: usize = 950_000;
 
@@ -51,6 +54,7 @@ pub(crate) struct GuiPublisher {
 pub(crate) struct Publishing {
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
+    remember: bool,
 }
 
 impl GuiPublisher {
@@ -73,8 +77,9 @@ impl GuiPublisher {
 
     pub(crate) fn start(self) -> Publishing {
         let (stop, stopped) = watch::channel(false);
+        let remember = self.remember;
         let task = tokio::spawn(self.run(stopped).in_current_span());
-        Publishing { stop, task }
+        Publishing { stop, task, remember }
     }
 
     async fn run(mut self, mut stop: watch::Receiver<bool>) {
@@ -160,8 +165,11 @@ impl Publishing {
     /// Publishes what changed until now, and ends; waits so long at most.
     pub(crate) async fn end(mut self, at_most: Duration) {
         self.stop.send_replace(true);
+        let at_most = if self.remember { at_most.min(AT_THE_END) } else { at_most };
         if timeout(at_most, &mut self.task).await.is_err() {
-            info!(topic = TOPIC, "the last changes are not published; they are after the next start");
+            let after =
+                if self.remember { "they are after the next start" } else { "nobody will hear of them" };
+            info!(topic = TOPIC, "the last changes are not published; {after}");
         }
     }
 }

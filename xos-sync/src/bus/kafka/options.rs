@@ -16,6 +16,10 @@ pub(super) const ROOM_KIB: u32 = 64 * 1024;
 /// How often an event's topic is looked for where it does not exist yet, in milliseconds.
 const LOOK_MS: &str = "2000";
 
+/// How long a topic may be unknown to the brokers before an event for it is refused, in milliseconds: less than a
+/// publisher waits, so that he is told the reason.
+const UNKNOWN_MS: &str = "15000";
+
 /// What all clients of a bus have in common.
 pub(super) fn client(config: &EventBus, name: &str) -> ClientConfig {
     let mut client = ClientConfig::new();
@@ -80,6 +84,7 @@ pub(super) fn producer(common: &ClientConfig) -> ClientConfig {
         // Room is counted before; what is dropped while it waits leaves its event behind here.
         .set("queue.buffering.max.kbytes", (2 * ROOM_KIB).to_string())
         .set("queue.buffering.max.messages", "1000000")
+        .set("topic.metadata.propagation.max.ms", UNKNOWN_MS)
         .set("linger.ms", "1");
     producer
 }
