@@ -1,11 +1,18 @@
 //! One partition of a topic, as one step works on it: its events, one after the other.
+//!
+//! Each lane has a task. Most handlers are done without waiting for anything, and sooner than another thread wakes: what
+//! comes to a lane that is idle is begun where it was read, and goes to the task when it turns out to wait, or to take
+//! long.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
+use tokio::time::{Duration, Instant};
 
 use super::handle::{Settled, Station};
 use crate::beside::stopped;
@@ -18,19 +25,34 @@ const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// After so many processed events the runner commits without waiting for the time.
 pub(super) const COMMIT_EVENTS: u64 = 1000;
 
-/// What the runner knows of a lane.
+/// The most events that are begun at once where they were read.
+const MOST_IN_PLACE: usize = 512;
+
+/// Who takes longer than this keeps others from being read.
+const LONG: Duration = Duration::from_millis(1);
+
+/// When a handler waited or took long, so many times its events go to the task at once.
+const TO_THE_TASK: usize = 64;
+
+/// What the runner knows of a lane. Its task ends with this.
 pub(super) struct Lane {
     pub(super) queue: Arc<Queue>,
     pub(super) task: AbortHandle,
     /// Up to where the runner has committed.
     pub(super) committed: i64,
+    /// How many events may be begun in place: more each time, as long as they do not wait.
+    in_place: usize,
+    /// How many times events still go to the task before it is tried again.
+    to_the_task: usize,
 }
 
 /// What a lane has before it.
 #[derive(Default)]
 pub(super) struct Queue {
-    events: Mutex<Vec<Vec<Event>>>,
+    work: Mutex<Vec<Work>>,
     came: Notify,
+    /// Whether nobody else is at an event of this partition any more.
+    has_turn: AtomicBool,
     /// How many events came and are not settled, and their bytes.
     waiting: AtomicUsize,
     bytes: AtomicUsize,
@@ -40,6 +62,13 @@ pub(super) struct Queue {
     next: AtomicI64,
     /// Whether it rests after a failure.
     pub(super) is_resting: AtomicBool,
+}
+
+/// What a lane's task is given.
+enum Work {
+    Events(Vec<Event>),
+    /// Events that were begun in place, and that wait for something.
+    Begun(BoxFuture<'static, Settled>),
 }
 
 /// What events count against the room of a lane.
@@ -68,16 +97,78 @@ pub(super) struct Progress {
     pub(super) settled: AtomicU64,
 }
 
+impl Lane {
+    pub(super) fn new(queue: Arc<Queue>, task: AbortHandle, committed: i64) -> Self {
+        Lane { queue, task, committed, in_place: 1, to_the_task: 0 }
+    }
+
+    /// Adds events, and processes them here as far as that is done at once. Whether the lane is full now and was not
+    /// before.
+    pub(super) fn add(
+        &mut self,
+        mut events: Vec<Event>,
+        station: &Arc<Station>,
+        stop: &watch::Receiver<bool>,
+    ) -> bool {
+        if self.to_the_task > 0 {
+            self.to_the_task -= 1;
+            return self.queue.add(events);
+        }
+        while !events.is_empty() && self.to_the_task == 0 && self.queue.is_idle() {
+            let rest = events.split_off(self.in_place.min(events.len()));
+            self.queue.count(&events);
+            let began = Instant::now();
+            let mut work = begin(station.clone(), self.queue.clone(), events, stop.clone()).boxed();
+            let waits = (&mut work).now_or_never().is_none();
+            if waits {
+                self.queue.give(Work::Begun(work));
+            }
+            if waits || (self.in_place == 1 && began.elapsed() > LONG) {
+                (self.in_place, self.to_the_task) = (1, TO_THE_TASK);
+            } else if began.elapsed() > LONG {
+                // Another thread may have had the processor meanwhile: it was not the handler alone.
+                self.in_place /= 2;
+            } else {
+                self.in_place = (2 * self.in_place).min(MOST_IN_PLACE);
+            }
+            events = rest;
+        }
+        !events.is_empty() && self.queue.add(events)
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.task.abort();
+        // What was begun knows the queue.
+        drop(self.queue.take_now());
+    }
+}
+
 impl Queue {
     /// Adds events. Whether the lane is full now and was not before.
-    pub(super) fn add(&self, events: Vec<Event>) -> bool {
-        let (count, bytes) = (events.len(), bytes_of(&events));
-        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(events);
+    fn add(&self, events: Vec<Event>) -> bool {
+        let is_full = self.count(&events);
+        self.give(Work::Events(events));
+        is_full && !self.held.swap(true, Ordering::AcqRel)
+    }
+
+    /// Counts events that came. Whether there are too many now.
+    fn count(&self, events: &[Event]) -> bool {
+        let (count, bytes) = (events.len(), bytes_of(events));
         let waiting = self.waiting.fetch_add(count, Ordering::AcqRel) + count;
         let bytes = self.bytes.fetch_add(bytes, Ordering::AcqRel) + bytes;
+        waiting > MOST_EVENTS || bytes > MOST_BYTES
+    }
+
+    fn give(&self, work: Work) {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner).push(work);
         self.came.notify_one();
-        let is_full = waiting > MOST_EVENTS || bytes > MOST_BYTES;
-        is_full && !self.held.swap(true, Ordering::AcqRel)
+    }
+
+    /// Whether nobody is at an event of this lane, and none waits.
+    fn is_idle(&self) -> bool {
+        self.waiting() == 0 && self.has_turn.load(Ordering::Acquire)
     }
 
     /// Whether a lane that was full has room again; says so once.
@@ -100,14 +191,18 @@ impl Queue {
         self.next.load(Ordering::Acquire)
     }
 
-    async fn take(&self) -> Vec<Vec<Event>> {
+    async fn take(&self) -> Vec<Work> {
         loop {
-            let events = std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner));
-            if !events.is_empty() {
-                return events;
+            let work = self.take_now();
+            if !work.is_empty() {
+                return work;
             }
             self.came.notified().await;
         }
+    }
+
+    fn take_now(&self) -> Vec<Work> {
+        std::mem::take(&mut *self.work.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The first events that were not settled are, in order.
@@ -135,16 +230,30 @@ pub(super) async fn work(
     mut stop: watch::Receiver<bool>,
 ) {
     let _turn = turn.lock().await;
+    queue.has_turn.store(true, Ordering::Release);
     loop {
-        let events = tokio::select! {
+        let work = tokio::select! {
             biased;
             () = stopped(&mut stop) => return,
-            events = queue.take() => events,
+            work = queue.take() => work,
         };
-        for events in events {
-            if let Settled::Stopped = station.settle(&events, &queue, &mut stop).await {
+        for work in work {
+            let settled = match work {
+                Work::Events(events) => station.settle(&events, &queue, &mut stop).await,
+                Work::Begun(begun) => begun.await,
+            };
+            if let Settled::Stopped = settled {
                 return;
             }
         }
     }
+}
+
+async fn begin(
+    station: Arc<Station>,
+    queue: Arc<Queue>,
+    events: Vec<Event>,
+    mut stop: watch::Receiver<bool>,
+) -> Settled {
+    station.settle(&events, &queue, &mut stop).await
 }

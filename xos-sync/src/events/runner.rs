@@ -248,17 +248,16 @@ impl Runner {
 
     /// Gives each event to the lane of its partition.
     fn hand_out(&mut self, events: Vec<Event>, subscription: &mut dyn Subscription) {
-        let mut events = events.into_iter().peekable();
-        while let Some(first) = events.next() {
+        let mut rest = events;
+        while let Some(first) = rest.first() {
             let place = first.place();
-            let mut together = vec![first];
-            while let Some(event) =
-                events.next_if(|event| event.partition == place.partition && event.topic == place.topic)
-            {
-                together.push(event);
-            }
-            let lane = self.lane(&place, &together);
-            if lane.queue.add(together) {
+            let others = rest
+                .iter()
+                .position(|event| event.partition != place.partition || event.topic != place.topic);
+            let next = others.map(|at| rest.split_off(at)).unwrap_or_default();
+            let together = std::mem::replace(&mut rest, next);
+            let (station, stop) = (self.station.clone(), self.stop.clone());
+            if self.lane(&place, &together).add(together, &station, &stop) {
                 subscription.hold(&place);
             }
         }
@@ -270,7 +269,7 @@ impl Runner {
             let (queue, turn) = (Arc::new(Queue::default()), turns.of(place));
             let work = work(station.clone(), queue.clone(), turn, stop.clone()).instrument(span.clone());
             let committed = events.first().map_or(0, |event| event.offset);
-            Lane { queue, task: tasks.spawn(work), committed }
+            Lane::new(queue, tasks.spawn(work), committed)
         })
     }
 
@@ -288,9 +287,7 @@ impl Runner {
     /// What is in work there is dropped at its next await: somebody else does it.
     fn revoked(&mut self, places: &[Place]) {
         for place in places {
-            if let Some(lane) = self.lanes.remove(place) {
-                lane.task.abort();
-            }
+            self.lanes.remove(place);
         }
     }
 

@@ -117,6 +117,45 @@ async fn more_events_than_a_lane_holds_all_come_in_order() {
     program.stop().await.unwrap();
 }
 
+/// What is done at once is processed where it was read, what waits by the task of its partition: the order of a key is the
+/// same, and nobody waits for the other keys.
+#[tokio::test(start_paused = true)]
+async fn events_that_wait_and_events_that_do_not_stay_in_order() {
+    let lab = Lab::new();
+    let program =
+        lab.start(Synchronizer::new("lab").event_step(lab.on(&["many"]).plays(|ctx, event| async move {
+            let number: usize = event.json()?;
+            match number % 400 {
+                0 => tokio::time::sleep(Duration::from_secs(1)).await,
+                100 => tokio::task::yield_now().await,
+                200 if ctx.attempt() == 1 => return Err(StepError::failed("not at once")),
+                _ => {}
+            }
+            Ok(())
+        })));
+    let program = program.await;
+    let keys = ["one", "two", "three", "four", "five"];
+    for number in 0..4000 {
+        program.publish("many", Some(keys[number % keys.len()]), &number).await;
+    }
+    lab.says("on 3995", 1).await;
+    lab.says("on 3999", 1).await;
+    program.stop().await.unwrap();
+    let mut numbers: Vec<usize> =
+        lab.log.lines().iter().filter_map(|line| line.strip_prefix("on ")?.parse().ok()).collect();
+    // One that failed was tried again.
+    numbers.dedup();
+    for key in 0..keys.len() {
+        let of_key: Vec<usize> =
+            numbers.iter().copied().filter(|number| number % keys.len() == key).collect();
+        let mut tried = of_key.clone();
+        tried.dedup();
+        assert_eq!(tried, (key..4000).step_by(keys.len()).collect::<Vec<_>>(), "{}", keys[key]);
+    }
+    let at = |number: usize| numbers.iter().position(|one| *one == number).unwrap();
+    assert!(at(9) < at(5), "nobody waits for the other keys");
+}
+
 #[tokio::test]
 async fn a_unit_test_needs_no_bus() {
     let core = MockAccessor::new();

@@ -129,13 +129,20 @@ impl KafkaSubscription {
         let (ready, progress, trouble) = (&mut self.ready, &mut self.progress, &mut self.trouble);
         let bytes = &mut self.bytes;
         let held = &mut self.held;
+        // Threads that count the references to one name, up here and down there, wait for each other.
+        let mut names: Option<(Arc<str>, Arc<str>)> = None;
         poll_fn(|cx| {
             while ready.len() < BATCH && trouble.is_none() {
                 match stream.poll_next_unpin(cx) {
                     Poll::Ready(Some(Ok(message))) => {
                         let came = progress.came(message.topic(), message.partition(), message.offset());
                         if let Some(topic) = came {
-                            let event = event_of(&message, topic.clone(), bytes);
+                            let known = names.as_ref().is_some_and(|(of, _)| Arc::ptr_eq(of, topic));
+                            if !known {
+                                names = Some((topic.clone(), Arc::from(&**topic)));
+                            }
+                            let Some((_, name)) = &names else { continue };
+                            let event = event_of(&message, name.clone(), bytes);
                             match held.iter_mut().find(|held| held.is_of(&event)) {
                                 Some(held) => {
                                     held.events.push(event);
@@ -161,6 +168,10 @@ impl KafkaSubscription {
             Poll::Ready(())
         })
         .await;
+        if self.ready.len() >= BATCH {
+            // For the same reason, a piece of memory is not shared with the next ones when they come that fast.
+            self.bytes = BytesMut::new();
+        }
         Ok(())
     }
 
@@ -198,7 +209,9 @@ impl Subscription for KafkaSubscription {
             }
             if !self.ready.is_empty() {
                 self.away = false;
-                return Ok(Delivery::Events(std::mem::take(&mut self.ready)));
+                // Where many come, as many come again.
+                let next = Vec::with_capacity(if self.ready.len() < BATCH { 0 } else { BATCH });
+                return Ok(Delivery::Events(std::mem::replace(&mut self.ready, next)));
             }
             if let Some(trouble) = self.trouble.take()
                 && self.is_worth_a_word(&trouble)
