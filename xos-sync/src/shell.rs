@@ -244,7 +244,8 @@ impl Shell {
                 self.end_once();
                 continue;
             }
-            inbox.next(&mut self.io, &mut batch, self.alarms.next(), self.at_work > 1).await;
+            let next = if self.crew.rest().await { self.clock.now() } else { self.alarms.next() };
+            inbox.next(&mut self.io, &mut batch, next, self.at_work > 1).await;
             self.now = self.clock.now();
             self.take_in(&mut batch);
             if self.alarms.grace <= self.now {

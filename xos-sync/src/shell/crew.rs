@@ -1,5 +1,6 @@
 //! The tasks that steps run in.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +12,10 @@ use super::worker::{self, Job};
 /// How many jobs are handed out together. A thread that is woken for one step goes back to sleep before the next.
 const TOGETHER: usize = 32;
 
+/// How many tasks are made before those that are there may run: most jobs end before the next one is handed out, and
+/// leave a task for it.
+const HIRED_AT_ONCE: usize = 64;
+
 /// Each run has a task to itself. When the run is over, the task is kept for another one: allocating a task on one
 /// thread to free it on another made the threads wait for each other in the allocator, a third of the time that an
 /// object took.
@@ -19,8 +24,10 @@ pub(super) struct Crew {
     members: Vec<Arc<Place>>,
     /// Those that have nothing to do; the last one was busy last.
     idle: Vec<Member>,
-    /// Jobs that have not been handed out.
-    jobs: Vec<Job>,
+    /// Jobs that have not been handed out, first come, first served.
+    jobs: VecDeque<Job>,
+    /// How many tasks were made since the last rest.
+    hired: usize,
 }
 
 /// One of the crew.
@@ -53,23 +60,34 @@ impl Place {
 impl Crew {
     /// A job for whoever has nothing to do.
     pub(super) fn add(&mut self, home: &Arc<Home>, job: Job) {
-        self.jobs.push(job);
+        self.jobs.push_back(job);
         if self.jobs.len() >= TOGETHER {
             self.hand_out(home);
         }
     }
 
-    /// Starts the jobs that were added.
+    /// Starts the jobs that were added; those that have to wait for a task after the next [rest](Crew::rest).
     pub(super) fn hand_out(&mut self, home: &Arc<Home>) {
-        let mut jobs = mem::take(&mut self.jobs);
-        for job in jobs.drain(..) {
-            let member = self.idle.pop().unwrap_or_else(|| self.hire(home));
+        while let Some(job) = self.jobs.pop_front() {
+            let member = match self.idle.pop() {
+                Some(member) => member,
+                None if self.hired < HIRED_AT_ONCE => self.hire(home),
+                None => return self.jobs.push_front(job),
+            };
             if let Some(place) = self.members.get(member.0) {
                 place.tell(Next::Job(job));
             }
         }
-        // The next time needs no new one.
-        self.jobs = jobs;
+    }
+
+    /// Lets the tasks run when jobs wait for one. Whether there are any.
+    pub(super) async fn rest(&mut self) -> bool {
+        self.hired = 0;
+        if self.jobs.is_empty() {
+            return false;
+        }
+        tokio::task::yield_now().await;
+        true
     }
 
     /// The job of this member is done.
@@ -78,6 +96,7 @@ impl Crew {
     }
 
     fn hire(&mut self, home: &Arc<Home>) -> Member {
+        self.hired += 1;
         let member = Member(self.members.len());
         let place = Arc::new(Place::default());
         self.members.push(place.clone());
